@@ -1,0 +1,133 @@
+"""A question: a model on a system in a scenario, and what may vary between designs.
+
+The question is compiled once; then designs are columns. Any number may vary, by its path:
+
+- hardware as `hardware_specs.fields` spells it (``hbm.bandwidth``, ``tdp``, ``sm.matrix.bf16``), or with ``:factor`` behind it to
+  multiply what the spec says (``sm.matrix:factor`` scales all formats together);
+- the scenario (``batch``, ``context``, ``prompt``, ``output``, ...), the parallelism (``tp``, ``pp``, ``ep``, ``dp``);
+- the data type: ``dtype`` is a row's place in `data_types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from hardware_specs.fields import field_values, scaled, with_values
+from hardware_specs.schema import System
+from magnitudes.arrays import Real
+from magnitudes.datatypes import data_type, data_type_choice
+from magnitudes.names import NameMiss, nearest
+from magnitudes.program import Program, compiled
+from magnitudes.symbol import Formula
+from simulator.estimate import estimate
+from simulator.result import Estimate
+from workloads.model import Model
+from workloads.scenario import Scenario
+from workloads.sharding import Parallelism, Precision, precision
+
+FACTOR = ":factor"
+DTYPE = "dtype"
+OUTPUTS = ("time_s", "ttft_s", "tpot_s", "throughput_token_per_s", "memory_byte", "fits", "feasible")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, with everything that does not vary.
+
+    Parameters
+    ----------
+    data_types : tuple of str
+        Formats that a row's ``dtype`` picks from; the first is used where ``dtype`` does not vary.
+    """
+
+    model: Model
+    system: System
+    scenario: Scenario
+    cut: Parallelism = field(default_factory=Parallelism)
+    data_types: tuple[str, ...] = ("bf16",)
+    fidelity: str = "tile"
+    timing: str = "graph"
+    spill: bool = False
+
+    def estimate(self, design: Mapping[str, Any]) -> Estimate:
+        """The estimate of a design (or of columns of designs): values by path.
+
+        Raises
+        ------
+        NameMiss
+            If a path does not exist.
+        """
+        hardware, scenario, cut, index = self._sorted(design)
+        factors = {path.removesuffix(FACTOR): v for path, v in hardware.items() if path.endswith(FACTOR)}
+        values = {path: v for path, v in hardware.items() if not path.endswith(FACTOR)}
+        return estimate(
+            self.model,
+            scaled(with_values(self.system, values), factors),
+            replace(self.scenario, **scenario),
+            replace(self.cut, **cut),
+            self._formats(index),
+            fidelity=self.fidelity,
+            timing=self.timing,
+            spill=self.spill,
+        )
+
+    def compiled(self, varying: tuple[str, ...], outputs: tuple[str, ...] = ("time_s", "feasible")) -> Program:
+        """The question as a program over columns.
+
+        Parameters
+        ----------
+        varying : tuple of str
+            Paths that differ between designs: the program's inputs.
+        outputs : tuple of str
+            Out of `OUTPUTS`.
+
+        Raises
+        ------
+        NameMiss
+            If a path or an output does not exist.
+        """
+        formula = Formula()
+        result = self.estimate({path: formula.input(path) for path in varying})
+        return compiled(formula, {name: output_of(result, name) for name in outputs})
+
+    def _sorted(self, design: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], Any]:
+        """A design's values by whom they concern: hardware, scenario, parallelism, data type."""
+        of_scenario = {f.name for f in fields(self.scenario)}
+        of_cut = {f.name for f in fields(self.cut)}
+        hardware, scenario, cut = {}, {}, {}
+        for path, value in design.items():
+            if path == DTYPE:
+                continue
+            if path in of_scenario:
+                scenario[path] = value
+            elif path in of_cut:
+                cut[path] = value
+            elif "." in path or path.removesuffix(FACTOR) in field_values(self.system):
+                hardware[path] = value
+            else:
+                known = [*of_scenario, *of_cut, DTYPE, *field_values(self.system)]
+                raise NameMiss("field", path, nearest(path, known), f"(known: {', '.join(known)})")
+        return hardware, scenario, cut, design.get(DTYPE)
+
+    def _formats(self, index: Any) -> Precision:
+        if index is None:
+            return precision(data_type(self.data_types[0]))
+        return precision(data_type_choice(self.data_types, index))
+
+
+def output_of(result: Estimate, name: str) -> Real | Any:
+    """One figure of an estimate, by name.
+
+    Raises
+    ------
+    NameMiss
+        If there is no such output, or the scenario has none.
+    """
+    if name not in OUTPUTS:
+        raise NameMiss("output", name, nearest(name, OUTPUTS), f"(known: {', '.join(OUTPUTS)})")
+    value = result.memory.total_byte if name == "memory_byte" else getattr(result, name)
+    if value is None:
+        raise NameMiss("output", name, (), f"(a {result.scenario.phase} scenario has none)")
+    return value

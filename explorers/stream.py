@@ -1,0 +1,74 @@
+"""Millions of designs through a compiled question, in bounded memory, on all cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+
+from magnitudes.arrays import Column, Mask
+from magnitudes.program import BLOCK, Program
+
+T = TypeVar("T")
+Chunk = Mapping[str, Column]
+
+
+def evaluate(program: Program, columns: Chunk, workers: int | None = None) -> dict[str, Column | Mask]:
+    """All rows of some columns.
+
+    Parameters
+    ----------
+    program : Program
+    columns : mapping of str to Column, shape (designs,)
+    workers : int, optional
+        Threads (numpy computes outside the interpreter's lock); one a core, if not said.
+
+    Returns
+    -------
+    dict of str to array, shape (designs,)
+    """
+    rows = len(next(iter(columns.values())))
+    workers = min(workers or cores(), max(1, rows // BLOCK))
+    edges = np.linspace(0, rows, workers + 1).astype(int)
+    parts = [{name: column[a:b] for name, column in columns.items()} for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    if workers == 1:
+        return program.run(parts[0])
+    with ThreadPoolExecutor(workers) as pool:
+        results = list(pool.map(program.run, parts))
+    return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
+
+
+def stream(program: Program, chunks: Iterable[Chunk], reduce: Callable[[Chunk, dict[str, Any]], T], workers: int | None = None) -> Iterator[T]:
+    """What `reduce` makes of each chunk and its outputs, in order; no more than a few chunks are alive at once.
+
+    Parameters
+    ----------
+    program : Program
+    chunks : iterable of mappings of str to Column
+        Made when they are wanted: a generator keeps memory bounded.
+    reduce : callable
+        ``(inputs, outputs) -> summary``, run beside the evaluation.
+    workers : int, optional
+    """
+    workers = workers or cores()
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[Future[T]] = []
+        chunks = iter(chunks)
+        for chunk in chunks:
+            waiting.append(pool.submit(_reduced, program, chunk, reduce))
+            if len(waiting) > workers:
+                yield waiting.pop(0).result()
+        yield from (future.result() for future in islice(waiting, None))
+
+
+def _reduced(program: Program, chunk: Chunk, reduce: Callable[[Chunk, dict[str, Any]], T]) -> T:
+    return reduce(chunk, program.run(chunk))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,193 @@
+"""From a name to a chip, link or system: shipped specs, the user's own files, forgiving spellings.
+
+``ROOFSCAPE_SPECS`` may name folders (separated as in PATH) whose YAML files join the catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hardware_specs.citation import Citation
+from hardware_specs.loader import SpecError, Tree, read_chip, read_link, read_tree
+from hardware_specs.schema import Chip, FabricLevel, Link, System
+from hardware_specs.this_machine import this_machine_tree
+from magnitudes.names import NameMiss, nearest, normal
+
+SHIPPED = Path(__file__).parent
+THIS_MACHINE = "this-machine"
+_ALIASES = re.compile(r"^aliases:\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
+_VENDORS = ("nvidia", "nv", "amd", "intel", "ia", "google", "tesla", "instinct", "geforce", "aws")
+_MANY = re.compile(r"^\s*(\d+)\s*[xX*]\s*(.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One spec of the catalogue, and the citation of each of its values by path."""
+
+    path: str
+    spec: Chip | Link
+    citations: Mapping[str, Citation]
+    fabric: tuple[FabricLevel, ...] = ()
+
+
+def spec_files() -> list[Path]:
+    """All spec files: the shipped ones, then those of the folders in ``ROOFSCAPE_SPECS``."""
+    folders = [SHIPPED, *(Path(p) for p in os.environ.get("ROOFSCAPE_SPECS", "").split(os.pathsep) if p)]
+    return [f for folder in folders for f in sorted(folder.rglob("*.yaml"))]
+
+
+def chip_names() -> list[str]:
+    """Names of all chips, and ``this-machine``."""
+    return [f.stem for f in spec_files() if f.parent.name not in ("fabric", "system")] + [THIS_MACHINE]
+
+
+def link_names() -> list[str]:
+    """Names of all links between chips."""
+    return [f.stem for f in spec_files() if f.parent.name == "fabric"]
+
+
+def system_names() -> list[str]:
+    """Names of all systems."""
+    return [f.stem for f in spec_files() if f.parent.name == "system"]
+
+
+def find(name: str) -> Entry:
+    """The spec of a chip or link.
+
+    Parameters
+    ----------
+    name : str
+        A catalogue name in any spelling, or the path of a YAML file.
+
+    Raises
+    ------
+    NameMiss
+        With the near matches.
+    SpecError
+        With all mistakes of the file.
+    """
+    if normal(name) == normal(THIS_MACHINE):
+        return _read_tree(this_machine_tree(), THIS_MACHINE)
+    if name.endswith((".yaml", ".yml")):
+        return _read(Path(name))
+    return _read(_file_of(name, "machine"))
+
+
+def find_system(name: str) -> System:
+    """A system by name, or as many chips as a leading number says (``8xh100-sxm``, ``4xmy_chip.yaml``).
+
+    Raises
+    ------
+    NameMiss, SpecError
+    """
+    many = _MANY.match(name)
+    if many:
+        return system_of(find(many[2]), int(many[1]), name=name)
+    if not name.endswith((".yaml", ".yml")) and normal(name) != normal(THIS_MACHINE):
+        file = _file_of(name, "machine")
+        if file.parent.name == "system":
+            tree = read_tree(file)
+            return system_of(find(str(tree["chip"])), int(tree["chips"]), name=file.stem, fabric=_fabric(tree))
+    return system_of(find(name), 1)
+
+
+def system_of(entry: Entry, chips: int, name: str = "", fabric: tuple[FabricLevel, ...] = ()) -> System:
+    """A system of equal chips on the fabric that their spec (or `fabric`) names.
+
+    Raises
+    ------
+    SpecError
+        If there are several chips and no link to join them, or none at all.
+    """
+    if not isinstance(entry.spec, Chip):
+        raise SpecError(entry.path, [f"{entry.spec.name} is a link, not a machine; see `roofscape specs` for machines"])
+    if chips < 1:
+        raise SpecError(entry.path, [f"{chips} chips asked for; a system has at least one"])
+    levels = fabric or entry.fabric
+    if chips > 1 and not levels:
+        raise SpecError(entry.path, [f"{entry.spec.name} names no fabric, so {chips} of them cannot be joined; add 'fabric: [{{link: pcie5-x16, chips: {chips}}}]'"])
+    if chips > 1 and levels[-1].chips < chips:
+        raise SpecError(entry.path, [f"the fabric of {entry.spec.name} joins at most {levels[-1].chips:g} chips, not {chips}; add an outer level"])
+    return System(name or entry.spec.name, entry.spec, float(chips), levels)
+
+
+def _file_of(name: str, kind: str) -> Path:
+    """The file that a forgiving name means."""
+    by_key = _index()
+    for key in _spellings(name):
+        if key in by_key:
+            return by_key[key]
+    known = [f.stem for f in spec_files()] + [THIS_MACHINE]
+    raise NameMiss(kind, name, nearest(name, known), "(`roofscape specs` lists all; a path to a .yaml file works too)")
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """A name's normal form, then without a vendor's prefix."""
+    key = normal(name)
+    yield key
+    for vendor in _VENDORS:
+        if key.startswith(vendor):
+            yield from _spellings(key[len(vendor) :])
+
+
+def _index() -> dict[str, Path]:
+    return _index_of(tuple(spec_files()))
+
+
+@cache
+def _index_of(files: tuple[Path, ...]) -> dict[str, Path]:
+    """From every spelling to its file. Aliases are found without parsing the files: start-up stays quick."""
+    index: dict[str, Path] = {}
+    for file in files:
+        index[normal(file.stem)] = file
+    for file in files:
+        match = _ALIASES.search(file.read_text(encoding="utf-8"))
+        for alias in match[1].split(",") if match else ():
+            index.setdefault(normal(alias), file)
+    return index
+
+
+@cache
+def _read(file: Path) -> Entry:
+    return _read_tree(read_tree(file), str(file))
+
+
+def _read_tree(tree: Tree, where: str) -> Entry:
+    tree = _inherited(tree, where)
+    if "topology" in tree:
+        link, citations = read_link(tree, where)
+        return Entry(where, link, citations)
+    chip, citations = read_chip(tree, where)
+    return Entry(where, chip, citations, _fabric(tree))
+
+
+def _inherited(tree: Tree, where: str) -> Tree:
+    """A spec with all that it is ``like`` underneath it."""
+    if "like" not in tree:
+        return tree
+    parent_file = _file_of(str(tree["like"]), "machine (in 'like')")
+    parent = _inherited(read_tree(parent_file), str(parent_file))
+    return _merged({k: v for k, v in parent.items() if k != "aliases"}, {k: v for k, v in tree.items() if k != "like"})
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {k: _merged(below[k], above[k]) if k in below and k in above else above.get(k, below.get(k)) for k in [*below, *(a for a in above if a not in below)]}
+
+
+def _fabric(tree: Tree) -> tuple[FabricLevel, ...]:
+    """The levels that a spec's ``fabric`` list names, inner first."""
+    levels = []
+    for entry in tree.get("fabric") or ():
+        link = find(str(entry["link"])).spec
+        if not isinstance(link, Link):
+            raise SpecError(str(tree.get("name")), [f"fabric: {entry['link']} is a chip, not a link (links: {', '.join(link_names())})"])
+        levels.append(FabricLevel(link, float(entry.get("chips", float("inf")))))
+    return tuple(levels)

@@ -1,0 +1,289 @@
+"""Every accelerator as one shape: compute engines, each beside its memory tiers, joined by links.
+
+All types are frozen. Any numeric field may be a float, a column (a row a design) or an interval. A field's suffix is its
+unit; `hardware_specs.loader` fills it from text such as ``bandwidth: 3.35 TB/s``. A value that nobody publishes is None,
+and what needs it says so instead of guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from magnitudes.arrays import Real
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One level of memory.
+
+    Parameters
+    ----------
+    kind : str
+        Technology, for example ``HBM3``, ``SRAM``, ``DDR5``, ``NAND``.
+    capacity_byte, bandwidth_byte_per_s : Real
+        Datasheet capacity, and peak read bandwidth as the engines beside it see it.
+    write_byte_per_s : Real, optional
+        Peak write bandwidth, where it differs from reading.
+    latency_s : Real
+        Time from request to first byte, unloaded.
+    read_j_per_byte, write_j_per_byte : Real, optional
+        Energy of moving a byte to the engine and back.
+    """
+
+    name: str
+    kind: str
+    capacity_byte: Real
+    bandwidth_byte_per_s: Real
+    write_byte_per_s: Real | None = None
+    latency_s: Real = 0.0
+    read_j_per_byte: Real | None = None
+    write_j_per_byte: Real | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What all compute engines share.
+
+    Parameters
+    ----------
+    beside : tuple of str
+        Tiers that the engine reads and writes, nearest first; the last is its main memory, which holds weights and caches.
+    matrix_flop_per_s : mapping of str to Real
+        Dense peak of the matrix units by arithmetic format, at `clock_hz`. Empty where there are none.
+    vector_flop_per_s : mapping of str to Real
+        Peak of the vector units by format (a fused multiply-add is two).
+    clock_hz : Real
+        Highest (boost) clock, to which the peaks refer.
+    """
+
+    execution: ClassVar[str] = ""
+
+    name: str
+    beside: tuple[str, ...]
+    clock_hz: Real
+    vector_flop_per_s: Mapping[str, Real]
+    matrix_flop_per_s: Mapping[str, Real] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelEngine(Engine):
+    """Multiprocessors that run one kernel after another, each a grid of tiles in waves (GPU).
+
+    Parameters
+    ----------
+    multiprocessors : Real
+        Streaming multiprocessors or compute units.
+    base_clock_hz : Real
+        Clock that the vendor guarantees under the power limit.
+    shared_byte, register_byte : Real
+        Shared memory (most a kernel may use) and register file of one multiprocessor.
+    shared_byte_per_clock : Real
+        Bytes that one multiprocessor reads from shared memory a clock.
+    special_per_clock : Real
+        Exponentials that the special-function units of one multiprocessor finish a clock.
+    """
+
+    execution: ClassVar[str] = "kernel"
+
+    multiprocessors: Real = 1.0
+    base_clock_hz: Real | None = None
+    shared_byte: Real | None = None
+    register_byte: Real | None = None
+    shared_byte_per_clock: Real = 128.0
+    special_per_clock: Real = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpatialEngine(Engine):
+    """2-D arrays of processing elements fed by a buffer, with a dataflow (TPU, NVDLA, Eyeriss, FuseMax).
+
+    Parameters
+    ----------
+    arrays, rows, columns : Real
+        Arrays, and processing elements along each side of one.
+    dataflow : str
+        ``weight``, ``output``, ``input`` or ``row`` stationary.
+    vector_lanes : Real
+        Lanes of the 1-D unit beside the array.
+    """
+
+    execution: ClassVar[str] = "spatial"
+
+    arrays: Real = 1.0
+    rows: Real = 1.0
+    columns: Real = 1.0
+    dataflow: str = "weight"
+    vector_lanes: Real = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NearMemoryEngine(Engine):
+    """Units inside or beside a memory, driven by its commands (PIM, Logic-PIM, computational flash).
+
+    Parameters
+    ----------
+    at : str
+        Where the units sit: ``bank``, ``bank_group``, ``buffer_die``, ``logic_die``, ``channel`` or ``flash_channel``.
+    channels, banks, units : Real
+        Memory channels, banks a channel, and compute units in all.
+    column_byte, row_byte : Real
+        Bytes of one column access, and of one open row.
+    column_s, activate_s, precharge_s, refresh_s, refresh_interval_s, four_activate_s : Real
+        Command timing: tCCD, tRCD, tRP, tRFC, tREFI, tFAW.
+    """
+
+    execution: ClassVar[str] = "near_memory"
+
+    at: str = "bank"
+    channels: Real = 1.0
+    banks: Real = 1.0
+    units: Real = 1.0
+    column_byte: Real = 32.0
+    row_byte: Real = 1024.0
+    column_s: Real = 0.0
+    activate_s: Real = 0.0
+    precharge_s: Real = 0.0
+    refresh_s: Real = 0.0
+    refresh_interval_s: Real | None = None
+    four_activate_s: Real = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingEngine(Engine):
+    """Compute and memory units spread over a fabric, configured as a pipeline of fused stages (RDU, FPGA).
+
+    Parameters
+    ----------
+    compute_units, memory_units : Real
+    memory_unit_byte : Real
+        On-chip memory of one memory unit.
+    launch_s : Real
+        Time to start one section.
+    orchestration : str
+        ``host`` or ``hardware``: who starts the next section.
+    """
+
+    execution: ClassVar[str] = "streaming"
+
+    compute_units: Real = 1.0
+    memory_units: Real = 1.0
+    memory_unit_byte: Real = 0.0
+    launch_s: Real = 0.0
+    orchestration: str = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class HostEngine(Engine):
+    """Cores of a general-purpose processor.
+
+    Parameters
+    ----------
+    cores : Real
+        Physical cores.
+    base_clock_hz : Real
+        Clock with all cores busy.
+    """
+
+    execution: ClassVar[str] = "host"
+
+    cores: Real = 1.0
+    base_clock_hz: Real | None = None
+
+
+ENGINES: dict[str, type[Engine]] = {e.execution: e for e in (KernelEngine, SpatialEngine, NearMemoryEngine, StreamingEngine, HostEngine)}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connection between chips.
+
+    Parameters
+    ----------
+    kind : str
+        ``nvlink``, ``xgmi``, ``ici``, ``pcie``, ``infiniband``, ``ethernet``.
+    topology : str
+        ``switch`` (full bandwidth between any two), ``mesh`` (a direct wire to each), ``ring``, ``torus`` or ``host`` (through the root complex).
+    bandwidth_byte_per_s : Real
+        Peak of one chip in one direction, all its lanes together.
+    latency_s : Real
+        One hop, unloaded.
+    j_per_byte : Real, optional
+    """
+
+    name: str
+    kind: str
+    topology: str
+    bandwidth_byte_per_s: Real
+    latency_s: Real
+    j_per_byte: Real | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FabricLevel:
+    """A link, and how many chips it joins in all (inner levels included)."""
+
+    link: Link
+    chips: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One accelerator or processor: its tiers (nearest first), its engines, its power.
+
+    Parameters
+    ----------
+    family, generation : str
+        For example ``gpu`` and ``hopper``; the generation selects library properties such as tile menus, never a correction.
+    tiers : tuple of Tier
+        Nearest to the engines first. A tier behind an engine's main memory is where data spills, if asked.
+    tdp_w, idle_w : Real, optional
+        Power limit of the part, and its draw when idle.
+    node_m, area_m2, price_usd, rent_usd_per_h : Real, optional
+        Process node, die area (all compute dies), list price, rent.
+    """
+
+    name: str
+    title: str
+    vendor: str
+    family: str
+    generation: str
+    tiers: tuple[Tier, ...]
+    engines: tuple[Engine, ...]
+    year: float | None = None
+    tdp_w: Real | None = None
+    idle_w: Real | None = None
+    node_m: Real | None = None
+    area_m2: Real | None = None
+    price_usd: Real | None = None
+    rent_usd_per_h: Real | None = None
+
+    def tier(self, name: str) -> Tier:
+        """The tier of that name."""
+        return next(t for t in self.tiers if t.name == name)
+
+    @property
+    def engine(self) -> Engine:
+        """The first engine: the one that runs a whole model where nothing else is said."""
+        return self.engines[0]
+
+    def main_memory(self, engine: Engine) -> Tier:
+        """The tier that holds weights and caches for an engine."""
+        return self.tier(engine.beside[-1])
+
+    def spill_tier(self, engine: Engine) -> Tier | None:
+        """The tier behind an engine's main memory, if there is one."""
+        names = [t.name for t in self.tiers]
+        behind = names.index(engine.beside[-1]) + 1
+        return self.tiers[behind] if behind < len(names) else None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Equal chips joined by levels of fabric, inner level first."""
+
+    name: str
+    chip: Chip
+    chips: float = 1.0
+    fabric: tuple[FabricLevel, ...] = ()

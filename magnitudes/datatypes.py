@@ -1,0 +1,106 @@
+"""Data types: how many bytes an element takes, with its share of the scales stored beside it.
+
+Formats and group sizes: IEEE 754 for fp16 to fp64; OCP 8-bit floating point (2023) for fp8; OCP Microscaling v1.0 (2023) for
+mxfp8, mxfp6 and mxfp4 (one 8-bit scale per 32 elements); nvfp4 has an 8-bit scale per 16 elements (NVIDIA Blackwell
+documentation). int4 carries one fp16 scale per 128 elements, the usual group of GPTQ and AWQ weights. fp8_block has one
+fp32 scale per 128 x 128 weights (DeepSeek-V3 report, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from magnitudes.arrays import Real, as_real, choose
+from magnitudes.names import NameMiss, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """How numbers of one format are stored and computed.
+
+    Parameters
+    ----------
+    name : str
+    bits : Real
+        Stored bits an element.
+    scale_bits, group : Real
+        Bits of the scale (and zero point) that `group` elements share.
+    computes_as : tuple of str
+        Formats whose arithmetic serves this one, best first: the first that an engine has a rate for is used.
+    """
+
+    name: str
+    bits: Real
+    scale_bits: Real = 0.0
+    group: Real = 1.0
+    computes_as: tuple[str, ...] = ()
+
+    @property
+    def byte(self) -> Real:
+        """Bytes an element, its share of the scale included."""
+        return (self.bits + self.scale_bits / self.group) / 8.0
+
+
+_WIDE = ("fp16", "bf16", "tf32", "fp32")
+DATA_TYPES = {
+    t.name: t
+    for t in (
+        DataType("fp64", 64.0, computes_as=("fp64",)),
+        DataType("fp32", 32.0, computes_as=("fp32",)),
+        DataType("tf32", 32.0, computes_as=("tf32", "fp32")),
+        DataType("bf16", 16.0, computes_as=("bf16", *_WIDE)),
+        DataType("fp16", 16.0, computes_as=("fp16", "bf16", "tf32", "fp32")),
+        DataType("fp8", 8.0, computes_as=("fp8", "bf16", *_WIDE)),
+        DataType("fp8_block", 8.0, 32.0, 128.0 * 128.0, computes_as=("fp8", "bf16", *_WIDE)),
+        DataType("mxfp8", 8.0, 8.0, 32.0, computes_as=("fp8", "bf16", *_WIDE)),
+        DataType("mxfp6", 6.0, 8.0, 32.0, computes_as=("fp6", "fp8", "bf16", *_WIDE)),
+        DataType("mxfp4", 4.0, 8.0, 32.0, computes_as=("fp4", "fp8", "bf16", *_WIDE)),
+        DataType("nvfp4", 4.0, 8.0, 16.0, computes_as=("fp4", "fp8", "bf16", *_WIDE)),
+        DataType("int8", 8.0, computes_as=("int8", "bf16", *_WIDE)),
+        DataType("int4", 4.0, 16.0, 128.0, computes_as=("int4", "int8", "bf16", *_WIDE)),
+        DataType("int32", 32.0, computes_as=("int32", "fp32")),
+    )
+}
+ALIASES = {
+    "float32": "fp32", "float": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float64": "fp64", "double": "fp64",
+    "e4m3": "fp8", "fp8_e4m3": "fp8", "float8_e4m3fn": "fp8", "fp4": "nvfp4",
+}  # fmt: skip
+
+
+def data_type(name: str) -> DataType:
+    """The data type of that name.
+
+    Raises
+    ------
+    NameMiss
+        With the near match, if there is none.
+    """
+    key = ALIASES.get(name.lower(), name.lower())
+    if key not in DATA_TYPES:
+        raise NameMiss("data type", name, nearest(name, [*DATA_TYPES, *ALIASES]))
+    return DATA_TYPES[key]
+
+
+@dataclass(frozen=True, slots=True)
+class DataTypeChoice:
+    """A data type that differs between designs: `index` says which of `options` each row has."""
+
+    options: tuple[DataType, ...]
+    index: Real
+    byte: Real = field(init=False)  # bytes an element, row by row
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "byte", choose(self.index, [o.byte for o in self.options]))
+
+    @property
+    def name(self) -> str:
+        return "|".join(o.name for o in self.options)
+
+
+AnyDataType = DataType | DataTypeChoice
+
+
+def data_type_choice(names: Sequence[str], index: object) -> DataTypeChoice:
+    """Rows that each take one of several data types."""
+    return DataTypeChoice(tuple(data_type(n) for n in names), as_real(index))

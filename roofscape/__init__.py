@@ -1,0 +1,53 @@
+"""How fast, at what cost and limited by what a model would run on a machine, existing or imagined.
+
+>>> import roofscape as rs
+>>> rs.estimate("llama-3-8b", on="h100-sxm", scenario=rs.Decode(batch=32, context=2048)).tpot_s  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> where it is; imported on first use, so that help is instant
+_PUBLIC = {
+    "estimate": "roofscape.api", "compare": "roofscape.api", "elasticities": "roofscape.api", "question": "roofscape.api",
+    "model": "roofscape.api", "system": "roofscape.api",
+    "Prefill": "workloads.scenario", "Decode": "workloads.scenario", "Inference": "workloads.scenario",
+    "MixedBatch": "workloads.scenario", "Images": "workloads.scenario",
+    "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
+    "InputError": "magnitudes.errors",
+}  # fmt: skip
+__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from explorers.question import Question as Question
+    from explorers.stream import evaluate as evaluate
+    from explorers.stream import stream as stream
+    from magnitudes.errors import InputError as InputError
+    from roofscape.api import compare as compare
+    from roofscape.api import elasticities as elasticities
+    from roofscape.api import estimate as estimate
+    from roofscape.api import model as model
+    from roofscape.api import question as question
+    from roofscape.api import system as system
+    from simulator.result import Estimate as Estimate
+    from workloads.scenario import Decode as Decode
+    from workloads.scenario import Images as Images
+    from workloads.scenario import Inference as Inference
+    from workloads.scenario import MixedBatch as MixedBatch
+    from workloads.scenario import Prefill as Prefill
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'roofscape' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,158 @@
+"""The public functions: names instead of objects, sensible defaults, columns wherever a number may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from explorers import sensitivity
+from explorers.question import Question
+from hardware_specs.catalog import find_system
+from hardware_specs.fields import with_values
+from hardware_specs.schema import System
+from magnitudes.datatypes import AnyDataType, data_type, data_type_choice
+from simulator import estimate as spine
+from simulator.result import Estimate
+from workloads.catalog import find_model
+from workloads.model import Model
+from workloads.scenario import Images, Inference, Prefill, Scenario
+from workloads.sharding import Parallelism, Precision, precision
+
+DataTypeName = str | Sequence[str]
+
+
+def model(name: str | Model) -> Model:
+    """A model by name, or from the path of a Hugging Face ``config.json``."""
+    return find_model(name) if isinstance(name, str) else name
+
+
+def system(name: str | System) -> System:
+    """A system by name (``h100-sxm``, ``8xh100-sxm``, ``dgx-a100``), or from the path of a spec's YAML."""
+    return find_system(name) if isinstance(name, str) else name
+
+
+def default_scenario(of: Model) -> Scenario:
+    """What a model is usually asked: images, one forward pass, or a request from prompt to last token."""
+    if "inference" in of.phases:
+        return Inference()
+    return Images() if "images" in of.phases else Prefill(prompt=512.0)
+
+
+def default_cut(of: Model, on: System) -> Parallelism:
+    """The largest tensor parallelism that the chips of a system and the model allow; replicas for the rest."""
+    chips = int(on.chips)
+    for tp in (d for d in range(chips, 0, -1) if chips % d == 0):
+        cut = Parallelism(tp=float(tp), dp=float(chips // tp))
+        if all(rule.holds() for rule in of.cut_rules(cut)):
+            return cut
+    return Parallelism()
+
+
+def formats(dtype: DataTypeName = "bf16", activation_dtype: DataTypeName | None = None, kv_dtype: DataTypeName | None = None) -> Precision:
+    """Data types by name; a sequence of names is a column, a row a design."""
+    return precision(_type(dtype), _type(activation_dtype) if activation_dtype else None, _type(kv_dtype) if kv_dtype else None)
+
+
+def _type(name: DataTypeName) -> AnyDataType:
+    if isinstance(name, str):
+        return data_type(name)
+    distinct = list(dict.fromkeys(name))
+    return data_type_choice(distinct, [distinct.index(n) for n in name])
+
+
+def estimate(
+    of: str | Model,
+    on: str | System,
+    scenario: Scenario | None = None,
+    *,
+    tp: Any = None,
+    pp: Any = 1.0,
+    ep: Any = 1.0,
+    dp: Any = 1.0,
+    dtype: DataTypeName = "bf16",
+    activation_dtype: DataTypeName | None = None,
+    kv_dtype: DataTypeName | None = None,
+    fidelity: str = "tile",
+    timing: str = "graph",
+    spill: bool = False,
+    set: Mapping[str, Any] | None = None,
+) -> Estimate:
+    """Time, bound and fit of a model on a machine.
+
+    Parameters
+    ----------
+    of : str or Model
+        Name of a model, or the path of a Hugging Face ``config.json``.
+    on : str or System
+        Name of a machine (``h100-sxm``, ``8xh100-sxm``), or the path of a spec's YAML.
+    scenario : Scenario, optional
+        `Prefill`, `Decode`, `Inference`, `MixedBatch` or `Images`.
+    tp, pp, ep, dp : float or array of shape (designs,)
+        Degrees of tensor, pipeline, expert and data parallelism. If none is given, the chips are used as tensor parallelism
+        as far as the model allows, and as replicas beyond.
+    dtype, activation_dtype, kv_dtype : str or sequence of str
+        Formats of weights, of what enters matrix products, and of keys and values.
+    fidelity : str
+        ``tile`` (kernel by kernel) or ``roofline`` (the physical floor).
+    timing : str
+        ``graph``, ``kernel`` or ``eager``: how kernels are started.
+    spill : bool
+        Whether what does not fit may lie in the tier behind main memory.
+    set : mapping of str to float or array, optional
+        Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
+
+    Returns
+    -------
+    Estimate
+        Of one design, or a row a design where any argument is an array.
+
+    Raises
+    ------
+    InputError
+        Naming what is wrong and the remedy.
+
+    Examples
+    --------
+    >>> import roofscape as rs
+    >>> e = rs.estimate("llama-3-8b", on="h100-sxm", scenario=rs.Decode(batch=32, context=2048))
+    >>> e.bound
+    'hbm'
+    """
+    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, fidelity=fidelity, timing=timing, spill=spill, set=set)
+    return spine.estimate(
+        q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), fidelity=fidelity, timing=timing, spill=spill
+    )
+
+
+def question(
+    of: str | Model,
+    on: str | System,
+    scenario: Scenario | None = None,
+    *,
+    tp: Any = None,
+    pp: Any = 1.0,
+    ep: Any = 1.0,
+    dp: Any = 1.0,
+    data_types: tuple[str, ...] = ("bf16",),
+    fidelity: str = "tile",
+    timing: str = "graph",
+    spill: bool = False,
+    set: Mapping[str, Any] | None = None,
+) -> Question:
+    """A question to be compiled and asked of many designs; parameters as in `estimate`."""
+    found, machine = model(of), system(on)
+    machine = with_values(machine, set) if set else machine
+    whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
+    cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
+    return Question(found, machine, scenario or default_scenario(found), cut, data_types, fidelity, timing, spill)
+
+
+def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:
+    """The same question on several machines, by machine; options as in `estimate`."""
+    found = model(of)
+    return {name if isinstance(name, str) else name.name: estimate(found, name, scenario, **options) for name in on}
+
+
+def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = None, *, dtype: str = "bf16", **options: Any) -> dict[str, float]:
+    """Percent of time per percent of each hardware parameter, largest first; options as in `question`."""
+    return sensitivity.elasticities(question(of, on, scenario, data_types=(dtype,), **options))

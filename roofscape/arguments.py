@@ -1,0 +1,79 @@
+"""Arguments that commands share. Nothing heavy is imported here: help must be instant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+Parser = argparse.ArgumentParser
+
+
+def numbers(text: str) -> list[float]:
+    """One number or several, separated by commas; k and M stand for thousands (1024) and millions."""
+    try:
+        return [_number(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number or list of numbers such as 1,8,32 or 8k") from None
+
+
+def _number(text: str) -> float:
+    scale = {"k": 1024.0, "K": 1024.0, "m": 2.0**20, "M": 2.0**20}.get(text.strip()[-1:], 1.0)
+    return float(text.strip().rstrip("kKmM") if scale != 1.0 else text) * scale
+
+
+def names(text: str) -> list[str]:
+    """One name or several, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def setting(text: str) -> tuple[str, list[str]]:
+    """``PATH=VALUE[,VALUE...]``, a hardware number to change."""
+    path, equals, value = text.partition("=")
+    if not equals or not path or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} should be PATH=VALUE, such as hbm.bandwidth=4TB/s")
+    return path.strip(), names(value)
+
+
+def add_model_and_machine(parser: Parser, *, several: bool = False) -> None:
+    """The model and the machine or machines."""
+    parser.add_argument("model", metavar="MODEL", help="a model's name, or the path of a Hugging Face config.json")
+    what = "machines, separated by commas" if several else "a machine (h100-sxm, 8xh100-sxm, dgx-a100, this-machine), or the path of a spec's YAML"
+    parser.add_argument("--on", required=True, metavar="MACHINE", type=names if several else str, help=what)
+
+
+def add_scenario(parser: Parser) -> None:
+    """What is asked of the model; several values make several designs."""
+    group = parser.add_argument_group("scenario (several values, separated by commas, make several designs)")
+    phases = ("prefill", "decode", "inference", "mixed", "images")
+    group.add_argument("--phase", choices=phases, help="one pass over the prompt, one token a sequence, or a request from prompt to last token (default)")
+    many: Callable[[str], Any] = numbers
+    group.add_argument("--batch", type=many, metavar="N", help="sequences or images (default: 1)")
+    group.add_argument("--prompt", type=many, metavar="TOKENS", help="prompt length (default: 2048)")
+    group.add_argument("--output", type=many, metavar="TOKENS", help="tokens generated (default: 512)")
+    group.add_argument("--context", type=many, metavar="TOKENS", help="tokens before the one that is decoded (default: 2048)")
+    group.add_argument("--chunk", type=many, metavar="TOKENS", help="prompt tokens in a mixed batch (default: 512)")
+
+
+def add_question(parser: Parser) -> None:
+    """How the model is cut, in which formats, and how exactly it is estimated."""
+    cut = parser.add_argument_group("parallelism (default: tensor parallelism over all chips)")
+    for option, text in (("tp", "tensor"), ("pp", "pipeline"), ("ep", "expert"), ("dp", "data")):
+        cut.add_argument(f"--{option}", type=numbers, metavar="N", help=f"{text} parallelism")
+    formats = parser.add_argument_group("formats")
+    formats.add_argument("--dtype", type=names, default=["bf16"], help="of weights and matrix products (default: bf16)")
+    formats.add_argument("--activation-dtype", help="of what enters matrix products, where it differs from the weights'")
+    formats.add_argument("--kv-dtype", help="of keys and values (default: as the stream between operators, 16 bits or wider)")
+    how = parser.add_argument_group("estimator")
+    how.add_argument("--fidelity", default="tile", help="roofline (the physical floor) or tile (kernel by kernel; default)")
+    how.add_argument("--timing", default="graph", help="how kernels are started: kernel, graph (default) or eager")
+    how.add_argument("--spill", action="store_true", help="what does not fit main memory may lie in the tier behind it")
+    how.add_argument("--set", type=setting, action="append", default=[], metavar="PATH=VALUE", help="change a hardware number: --set hbm.bandwidth=4TB/s,8TB/s")
+
+
+def add_output(parser: Parser) -> None:
+    """Where results go besides the terminal."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several designs are asked")
+    group.add_argument("--csv", metavar="FILE", help="write a table, a row a design")
+    group.add_argument("--html", metavar="FILE", help="write one self-contained page")

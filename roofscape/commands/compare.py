@@ -1,0 +1,26 @@
+"""``roofscape compare``: the same question on several machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from roofscape.commands.estimate import write_results
+from roofscape.files import check_writable
+from roofscape.request import requests
+from simulator.tables import design_dicts
+
+
+def run(options: argparse.Namespace) -> None:
+    """Estimate on each machine; print them side by side."""
+    check_writable(options.csv)
+    check_writable(options.html)
+    results = [requests(options, on).estimate() for on in options.on]
+    designs = [d for r in results for d in design_dicts(r)]
+    write_results(options, results, designs)
+    if options.json:
+        print(json.dumps(designs, indent=2))
+        return
+    from roofscape.report.terminal import show_designs
+
+    show_designs(designs)

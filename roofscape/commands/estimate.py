@@ -1,0 +1,60 @@
+"""``roofscape estimate``: time, bound and fit of a model on a machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from explorers.sensitivity import elasticities
+from roofscape import api
+from roofscape.files import check_writable, write_whole
+from roofscape.request import Request, requests
+from simulator.result import Estimate
+from simulator.tables import design_dicts, flat
+
+
+def run(options: argparse.Namespace) -> None:
+    """Estimate what is asked; print it, and write what was asked to be written."""
+    check_writable(options.csv)
+    check_writable(options.html)
+    request = requests(options, options.on)
+    result = request.estimate()
+    designs = design_dicts(result)
+    if not options.no_elasticities:
+        for design, single in zip(designs, request.designs(), strict=True):
+            design["elasticities"] = _elasticities(single)
+    write_results(options, [result], designs)
+    if options.json:
+        print(json.dumps(designs if len(designs) > 1 else designs[0], indent=2))
+        return
+    from roofscape.report.terminal import show_design, show_designs
+
+    if len(designs) == 1:
+        show_design(designs[0])
+    else:
+        show_designs(designs)
+
+
+def _elasticities(request: Request) -> dict[str, float]:
+    kept = {k: v for k, v in request.options.items() if k not in ("dtype", "activation_dtype", "kv_dtype")}
+    question = api.question(request.model, request.system, request.scenario, data_types=(request.options["dtype"],), **kept)
+    return elasticities(question)
+
+
+def write_results(options: argparse.Namespace, results: list[Estimate], designs: list[dict[str, Any]]) -> None:
+    """The table and the page, where they were asked for."""
+    if options.csv:
+        import csv
+        import io
+
+        rows = [flat(d) for d in designs]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(options.csv, text.getvalue())
+    if options.html:
+        from roofscape.report.page import page
+
+        write_whole(options.html, page(results, designs))

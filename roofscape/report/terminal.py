@@ -1,0 +1,131 @@
+"""Tables that fit a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from magnitudes.units import show
+
+BARS = " ▏▎▍▌▋▊▉█"
+
+
+def console() -> Console:
+    """The terminal; a wide one where output is not a terminal, so that nothing is cut."""
+    plain = Console(highlight=False)
+    return plain if plain.is_terminal else Console(highlight=False, width=140)
+
+
+def bar(share: float, width: int = 16) -> str:
+    """A share of one as a bar of that many characters."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    return ("█" * (eighths // 8) + BARS[eighths % 8]).strip().ljust(width)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with its title."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    numeric = {i for i in range(len(columns)) if rows and all(r[i][:1].isdigit() or r[i][:1] in "+-." for r in rows)}
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)
+
+
+def show_design(design: Mapping[str, Any]) -> None:
+    """One design: the answer, then operators, memory and what each hardware parameter is worth."""
+    out = console()
+    out.print(Text(headline(design), style="bold"))
+    out.print(Text("\n".join(_answers(design))))
+    for note in design["notes"]:
+        out.print(Text(f"note: {note}", style="yellow"))
+    if design["reason"]:
+        out.print(Text(f"infeasible: {design['reason']}", style="red"))
+    out.print()
+    _show_operators(design)
+    out.print()
+    _show_memory(design)
+    if design.get("elasticities"):
+        out.print()
+        _show_elasticities(design["elasticities"])
+
+
+def headline(design: Mapping[str, Any]) -> str:
+    """Model, machine, scenario and cut in one line."""
+    sizes = [f"{k} {design[k]:g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in design]
+    cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
+    how = f"{design['fidelity']} fidelity, {design['timing']} timing"
+    return f"{design['model']} on {design['system']}: {design['phase']}, {', '.join(sizes + cut)} ({how})"
+
+
+def _answers(design: Mapping[str, Any]) -> list[str]:
+    """The figures that were asked for, each with its definition."""
+    images = design["phase"] == "images"
+    unit = "images/s" if images else "token/s"
+    lines = []
+    if design["ttft_s"] is not None:
+        lines.append(f"  TTFT        {show(design['ttft_s'], 's'):>10}   time to first token: the prefill pass, which yields it")
+    if design["tpot_s"] is not None:
+        lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}   time per output token: mean decode step, the first token not counted")
+    lines.append(f"  time        {show(design['time_s'], 's'):>10}   the whole scenario")
+    lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
+    shares = sorted(design["bounds"].items(), key=lambda item: -item[1])
+    lines.append(f"  bound       {design['bound']:>10}   " + ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005))
+    return lines
+
+
+def _rate(value: float, unit: str) -> str:
+    return f"{show(value, '')} {unit}"
+
+
+def _show_operators(design: Mapping[str, Any]) -> None:
+    operators = design["operators"]
+    whole = {p: sum(o["count"] * o["time_s"] for o in operators if o["phase"] == p) for p in {o["phase"] for o in operators}}
+    rows = []
+    for o in operators:
+        share = o["count"] * o["time_s"] / whole[o["phase"]]
+        rows.append([o["phase"], o["name"], f"{o['count']:g}", show(o["time_s"], "s"), f"{share:.1%}", bar(share), o["bound"], show(o["flop"], "flop"), show(o["byte"], "byte")])
+    columns = ["phase", "operator", "count", "time each", "share", "", "bound", "flop", "bytes"]
+    if len(whole) == 1:
+        columns, rows = columns[1:], [r[1:] for r in rows]
+    show_table("Operators (one chip)", columns, rows)
+
+
+def _show_memory(design: Mapping[str, Any]) -> None:
+    use = design["memory"]
+    capacity = use["capacity_byte"]
+    named = {"weights": "weight_byte", "keys and values": "state_byte", "activations": "activation_byte", "runtime": "workspace_byte"}
+    rows = [[name, show(use[key], "byte"), f"{use[key] / capacity:.1%}", bar(use[key] / capacity)] for name, key in named.items()]
+    total = design["memory_byte"]
+    rows.append(["all", show(total, "byte"), f"{total / capacity:.1%}", bar(total / capacity)])
+    show_table(f"Memory of one chip ({show(capacity, 'byte')})", ["purpose", "size", "share", ""], rows)
+
+
+def _show_elasticities(elasticities: Mapping[str, float]) -> None:
+    rows = [[path, f"{value:+.3f}", bar(abs(value))] for path, value in elasticities.items() if abs(value) >= 0.0005]
+    show_table("Elasticities: percent of time per percent more of", ["parameter", "elasticity", ""], rows)
+
+
+def show_designs(designs: Sequence[Mapping[str, Any]]) -> None:
+    """Several designs, a row each: what differs between them, and the answers."""
+    inputs = [k for k in ("system", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp") if k in designs[0]]
+    varying = [k for k in inputs if len({str(d.get(k)) for d in designs}) > 1] or ["system"]
+    columns = [*varying, "fidelity", "TTFT", "TPOT", "time", "throughput /s", "bound", "memory", "fits"]
+    rows = [[*(_cell(d.get(k)) for k in varying), d["fidelity"], _time(d["ttft_s"]), _time(d["tpot_s"]), _time(d["time_s"]),
+             show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"), "yes" if d["feasible"] else "no"] for d in designs]  # fmt: skip
+    show_table(headline(designs[0]) if len(designs) == 1 else f"{designs[0]['model']}: {designs[0]['phase']}, {designs[0]['timing']} timing", columns, rows)
+    for note in dict.fromkeys(n for d in designs for n in [*d["notes"], *([f"{d['system']}: {d['reason']}"] if d["reason"] else [])]):
+        console().print(Text(f"note: {note}", style="yellow"))
+
+
+def _cell(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _time(value: float | None) -> str:
+    return "-" if value is None else show(value, "s")

@@ -1,0 +1,103 @@
+"""From the options of a command to estimates: several values make the designs of a full grid, as columns."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from hardware_specs.fields import unit_names
+from hardware_specs.schema import System
+from magnitudes.errors import InputError
+from magnitudes.names import NameMiss, nearest
+from magnitudes.units import parse
+from roofscape import api
+from simulator.result import Estimate
+from workloads.model import Model
+from workloads.scenario import Decode, Images, Inference, MixedBatch, Prefill, Scenario
+
+SCENARIOS: dict[str, type[Scenario]] = {"prefill": Prefill, "decode": Decode, "inference": Inference, "mixed": MixedBatch, "images": Images}
+FIELDS = {"prefill": ("batch", "prompt"), "decode": ("batch", "context"), "inference": ("batch", "prompt", "output"),
+          "mixed": ("batch", "context", "chunk"), "images": ("batch",)}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a command line asks: a question, and its designs as columns (floats, where there is one)."""
+
+    model: Model
+    system: System
+    scenario: Scenario
+    options: dict[str, Any]
+
+    def estimate(self) -> Estimate:
+        """The estimate of all designs in one call."""
+        return api.estimate(self.model, self.system, self.scenario, **self.options)
+
+    def designs(self) -> list[Request]:
+        """Each design by itself."""
+        size = max([len(v) for v in self._columns() if isinstance(v, np.ndarray | list)], default=1)
+        return [self._row(i) for i in range(size)]
+
+    def _columns(self) -> list[Any]:
+        return [*(getattr(self.scenario, f) for f in FIELDS[self.scenario.phase]), *self.options.values(), *(self.options.get("set") or {}).values()]
+
+    def _row(self, index: int) -> Request:
+        pick = lambda v: v[index] if isinstance(v, np.ndarray | list) else v  # noqa: E731
+        fields = {f: pick(getattr(self.scenario, f)) for f in FIELDS[self.scenario.phase]}
+        values = {k: pick(v) for k, v in (self.options.get("set") or {}).items()}
+        options = {k: pick(v) for k, v in self.options.items() if k != "set"} | {"set": values}
+        return Request(self.model, self.system, type(self.scenario)(**fields), options)
+
+
+def requests(options: argparse.Namespace, on: str) -> Request:
+    """What a command line asks of one machine.
+
+    Raises
+    ------
+    InputError
+    """
+    model, system = api.model(options.model), api.system(on)
+    phase = _phase(options, model)
+    axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}
+    axes |= {d: getattr(options, d) for d in ("tp", "pp", "ep", "dp") if getattr(options, d)}
+    axes["dtype"] = options.dtype
+    axes |= {f"set:{path}": _values(system, path, texts) for path, texts in options.set}
+    columns = _grid(axes)
+    scenario = SCENARIOS[phase](**{f: columns[f] for f in FIELDS[phase] if f in columns})
+    given = {k: v for k, v in columns.items() if k in ("tp", "pp", "ep", "dp", "dtype")}
+    given |= {"set": {k.removeprefix("set:"): v for k, v in columns.items() if k.startswith("set:")}}
+    given |= {"activation_dtype": options.activation_dtype, "kv_dtype": options.kv_dtype, "spill": options.spill}
+    return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
+
+
+def _phase(options: argparse.Namespace, model: Model) -> str:
+    """The phase that is named, or that the sizes imply, or what the model is usually asked."""
+    if options.phase:
+        return str(options.phase)
+    if options.chunk:
+        return "mixed"
+    usual = api.default_scenario(model).phase
+    return "decode" if usual == "inference" and options.context and not options.prompt and not options.output else usual
+
+
+def _values(system: System, path: str, texts: list[str]) -> list[float]:
+    """The values of one setting, read with the unit that its field has."""
+    units = unit_names(system)
+    if path not in units:
+        raise NameMiss("field", path, nearest(path, units), f"(`roofscape specs {system.chip.name}` lists all)")
+    return [parse(text, units[path]) for text in texts]
+
+
+def _grid(axes: dict[str, list[Any]]) -> dict[str, Any]:
+    """Every combination of the axes' values as columns; plain values where there is one combination."""
+    combinations = list(product(*axes.values()))
+    if len(combinations) > 100_000:
+        raise InputError(f"{len(combinations):,} designs asked for on the command line; use roofscape.stream from Python for so many")
+    if len(combinations) == 1:
+        return dict(zip(axes, combinations[0], strict=True))
+    columns = list(zip(*combinations, strict=True))
+    return {name: list(c) if isinstance(c[0], str) else np.array(c, dtype=np.float64) for name, c in zip(axes, columns, strict=True)}

@@ -1,0 +1,76 @@
+"""What one operator costs, and which resource sets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from magnitudes.arrays import Reader, Real, minimum, where
+from workloads.operator import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Time of one call of an operator on one chip.
+
+    Parameters
+    ----------
+    operator : Operator
+    count : Real
+        Calls in a pass.
+    time_s : Real
+        Time of one call.
+    parts : mapping of str to Real
+        Time that each resource alone would take: ``matrix`` and ``vector`` units, memory tiers by name, ``launch``, links by name.
+        They overlap, so that they do not add to `time_s`; the largest is the bound.
+    """
+
+    operator: Operator
+    count: Real
+    time_s: Real
+    parts: Mapping[str, Real]
+
+    @property
+    def total_s(self) -> Real:
+        """Time of all calls."""
+        return self.count * self.time_s
+
+    @property
+    def bound(self) -> str | list[str]:
+        """The resource that sets the time: a name, or one a row."""
+        return largest_part(self.parts)
+
+
+def fastest(options: Sequence[tuple[Real, Mapping[str, Real]]]) -> tuple[Real, dict[str, Real]]:
+    """The fastest of several ways to do the same, row by row, with its parts.
+
+    Parameters
+    ----------
+    options : sequence of (time, parts)
+        All with the same parts.
+    """
+    best_s, parts = options[0][0], dict(options[0][1])
+    for time_s, own in options[1:]:
+        better = time_s < best_s
+        parts = {name: where(better, own[name], part) for name, part in parts.items()}
+        best_s = minimum(best_s, time_s)
+    return best_s, parts
+
+
+def largest_part(parts: Mapping[str, Real]) -> str | list[str]:
+    """The name of the largest of several numbers; a list of names for columns.
+
+    Raises
+    ------
+    TypeError
+        For intervals and symbols, whose bound is not one name.
+    """
+    if any(isinstance(p, Reader) for p in parts.values()):
+        raise TypeError("a region or a formula has no single bound: ask for it of a design")
+    names, values = list(parts), list(parts.values())
+    if not any(isinstance(v, np.ndarray) for v in values):
+        return max(parts, key=lambda n: float(parts[n]))  # type: ignore[arg-type]
+    rows = np.argmax(np.stack(np.broadcast_arrays(*values)), axis=0)  # type: ignore[arg-type]
+    return [names[i] for i in rows]

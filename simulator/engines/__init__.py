@@ -1,0 +1,45 @@
+"""Execution models: how work becomes time on each kind of engine. One visible table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hardware_specs.schema import ENGINES
+from magnitudes.names import nearest
+from simulator.engines.kernel import kernel_law
+from simulator.law import CostLaw
+from simulator.machine import Machine, MachineError
+from simulator.roofline import roofline_cost
+
+FIDELITIES = ("roofline", "tile")
+TIMINGS = ("kernel", "graph", "eager")
+
+# execution model -> its law finer than the roofline, made for a machine and a timing context
+TILE_LAWS: dict[str, Callable[[Machine, str], CostLaw]] = {"kernel": kernel_law}
+
+
+def cost_law(machine: Machine, fidelity: str, timing: str) -> CostLaw:
+    """The law of an engine at the fidelity asked for; the roofline, with a note, where its execution model is not there yet.
+
+    Raises
+    ------
+    MachineError
+        If the fidelity or the timing context is not known.
+    """
+    _check("fidelity", fidelity, FIDELITIES)
+    _check("timing", timing, TIMINGS)
+    execution = machine.engine.execution
+    assert execution in ENGINES
+    if fidelity == "tile" and execution in TILE_LAWS:
+        return TILE_LAWS[execution](machine, timing)
+    notes = ()
+    if fidelity == "tile":
+        notes = (f"no tile law for the execution model {execution!r} of {machine.chip.name} yet: this is its roofline, the physical floor",)
+    return CostLaw("roofline", lambda operator, count, _: roofline_cost(operator, count, machine), notes)
+
+
+def _check(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise MachineError(f"unknown {what} {name!r}{hint} (known: {', '.join(known)})")

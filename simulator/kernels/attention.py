@@ -1,0 +1,310 @@
+"""Fused attention: tiles of queries over keys and values that never leave the chip (Dao 2023, FlashAttention-2; Shah et al. 2024).
+
+Two kernels: many queries a sequence (prefill, chunks), bound by matrix units and exponentials; one query a sequence (decode),
+which streams keys and values and splits them to fill the chip. Libraries differ in tiles, packing of grouped heads and splits:
+their properties are rows of ``calibration/attention.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+
+from hardware_specs.schema import KernelEngine
+from magnitudes.arrays import Real, ceil, floor, maximum, minimum, where
+from magnitudes.datatypes import AnyDataType, DataTypeChoice
+from simulator.calibration import table
+from simulator.kernels.cache import byte_s
+from simulator.kernels.timing import Timing
+from simulator.machine import Machine
+from simulator.reuse import Reuse
+from workloads.operator import Attention
+
+SOFTMAX_VECTOR_OPS = 4.0  # scale and subtract, running maximum, sum, conversion: fp32 instructions a score
+FULL_SHARED_BYTE = 228.0 * 1024.0  # the shared memory for which `element_rate` is given
+PIPELINE_COLUMNS = 16384.0  # elements of a tile's accumulator: a wider head makes a lower tile
+PADDED_ROWS = 16.0  # rows that a matrix instruction takes at least
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillLibrary:
+    """How a library's kernel walks over keys with many queries.
+
+    Parameters
+    ----------
+    tile, key_block : float
+        Query rows and keys of a tile.
+    pack : bool
+        Whether query heads that share keys are rows of one tile.
+    longest_window : float
+        Windows up to this length are skipped over; longer ones are not passed to the kernel.
+    fixed_clk, cta_clk : float
+        Clocks of the whole call before it works, and of a block's set-up that nothing hides.
+    cast_clk, odd_clk, window_clk, mask_clk : float
+        Clocks to quantise 8-bit keys, to pad a head of 192, to build a window's indices, and to mask a score outside it.
+    matrix_eff, fp8_share : float
+        Share of the matrix peak in the main loop, and of that in 8 bits.
+    softmax : float
+        Share of exponentials and vector work that the matrix units do not hide.
+    stage_tiles : float
+        Shared memory, in query tiles, beyond which the tile shrinks.
+    wide, narrow : float
+        Compiled kernels: flop a clock times head width that registers allow, and the gain of an 8-bit type.
+    tail, serial : float
+        Waves lost at the end; share of the shorter of two activities that is not hidden.
+    dram_eff, l2_eff : float
+        Sustained shares of memory and cache bandwidth.
+    """
+
+    tile: float
+    key_block: float
+    pack: bool
+    longest_window: float
+    fixed_clk: float
+    cta_clk: float
+    matrix_eff: float
+    fp8_share: float
+    softmax: float
+    stage_tiles: float
+    tail: float
+    dram_eff: float
+    l2_eff: float
+    serial: float
+    cast_clk: float
+    odd_clk: float
+    window_clk: float
+    mask_clk: float
+    wide: float
+    narrow: float
+    compiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLibrary:
+    """How a library's kernel streams keys for single queries.
+
+    Parameters
+    ----------
+    group_rows : float
+        Grouped query heads that one block serves.
+    max_splits : float
+        Parts into which the keys of a sequence may be split.
+    element_rate, fp8_element_rate : float
+        Elements that one multiprocessor draws a clock: bytes in flight over latency, at 228 KB of shared memory.
+    reach_share : float
+        Blocks on a share x of the chip draw ``min(1, reach_share * x)`` of the bandwidth.
+    split_clk : float
+        Clocks of the reduction over splits.
+
+    Notes
+    -----
+    The others as in `PrefillLibrary`.
+    """
+
+    matrix_eff: float
+    group_rows: float
+    key_block: float
+    max_splits: float
+    longest_window: float
+    fixed_clk: float
+    cta_clk: float
+    element_rate: float
+    fp8_element_rate: float
+    dram_eff: float
+    l2_eff: float
+    serial: float
+    reach_share: float
+    split_clk: float
+    cast_clk: float
+    odd_clk: float
+    compiled: bool = False
+    vector_groups: bool = False  # groups under four heads run on vector units, at a quarter of the set-up
+
+
+def library_name(generation: str, name: str | None = None) -> str:
+    """The library that is named, or what serving stacks pick for a generation; ``default`` for one that nobody measured."""
+    tables = table("attention")
+    name = name or tables["library_of_generation"].get(generation, "default")
+    return str(tables["same_library"].get(name, name))
+
+
+@cache
+def prefill_library(name: str, generation: str) -> PrefillLibrary:
+    """The row of a library; flashinfer dispatches to another implementation on Blackwell."""
+    rows = table("attention")["prefill"]
+    key = f"{name}_{generation}" if f"{name}_{generation}" in rows else name
+    return PrefillLibrary(**rows.get(key, rows["default"]), compiled=name == "triton")
+
+
+@cache
+def decode_library(name: str) -> DecodeLibrary:
+    """The row of a library."""
+    rows = table("attention")["decode"]
+    known = {f.name for f in fields(DecodeLibrary)}
+    row = {k: v for k, v in rows.get(name, rows["default"]).items() if k in known}
+    return DecodeLibrary(**row, compiled=name == "triton", vector_groups=name == "flashinfer")
+
+
+def attention_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, library: str | None = None) -> tuple[Real, dict[str, Real]]:
+    """Time of fused attention, and what each resource alone needs [s]."""
+    name = library_name(machine.chip.generation, library)
+    if isinstance(operator.q_len, float) and operator.q_len == 1.0:
+        return _decode_parts(operator, machine, timing, reuse, name)
+    return _prefill_parts(operator, machine, timing, reuse, name)
+
+
+def _engine(machine: Machine) -> KernelEngine:
+    assert isinstance(machine.engine, KernelEngine)
+    return machine.engine
+
+
+def _is_narrow(element: AnyDataType) -> bool:
+    """Whether a format takes one byte or less."""
+    options = element.options if isinstance(element, DataTypeChoice) else (element,)
+    return all(isinstance(o.bits, float) and o.bits <= 8.0 for o in options)
+
+
+def _reach(operator: Attention, longest: float) -> Real:
+    """Keys in reach of one query, where the library skips those outside the window."""
+    window = operator.window
+    if window is None:
+        return operator.kv_len
+    passed = where(window <= longest, window, operator.kv_len) if not isinstance(window, float) else (window if window <= longest else operator.kv_len)
+    return minimum(operator.kv_len, passed)
+
+
+def _fixed_s(library: PrefillLibrary | DecodeLibrary, operator: Attention, machine: Machine, timing: Timing) -> Real:
+    """What a call costs before it works: launch and set-up, kernels that quantise 8-bit keys, copies that pad an odd head.
+
+    The clocks were measured in graph replays; another timing context shifts them by what it counts more or less.
+    """
+    clocks = library.fixed_clk + (library.cast_clk if _is_narrow(operator.state) else 0.0)
+    if isinstance(operator.head_dim, float) and operator.head_dim == 192.0:
+        clocks += library.odd_clk
+    if isinstance(library, PrefillLibrary) and operator.window is not None:
+        clocks += library.window_clk
+    return clocks / _engine(machine).clock_hz + (timing.start_s - Timing("graph").start_s)
+
+
+def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, name: str) -> tuple[Real, dict[str, Real]]:
+    """One query a sequence: keys and values stream once, split over idle multiprocessors (flash-decoding)."""
+    c, engine = decode_library(name), _engine(machine)
+    units, clock_hz = engine.multiprocessors, engine.clock_hz
+    group = operator.heads / operator.kv_heads
+    work = operator.batch * operator.kv_heads
+    reach = _reach(operator, c.longest_window)
+    request_elements = 2.0 * operator.head_dim * reach
+    stream_byte = work * request_elements * operator.state.byte + 2.0 * operator.batch * operator.heads * operator.head_dim * operator.element.byte
+    blocks = work * ceil(group / c.group_rows)
+    splits = maximum(1.0, minimum(floor(units / blocks), minimum(c.max_splits, ceil(reach / c.key_block))))
+    fill = blocks * splits / units
+    waves = maximum(1.0, fill)
+    draw = (c.fp8_element_rate if _is_narrow(operator.state) else c.element_rate) * clock_hz
+    if not c.compiled and engine.shared_byte is not None:
+        draw = draw * engine.shared_byte / FULL_SHARED_BYTE
+    parts: dict[str, Real] = {"latency": ceil(waves) * request_elements / splits / draw}
+    parts[machine.memory.name] = stream_byte * byte_s(reuse.state_byte, machine, c.dram_eff, c.l2_eff) / minimum(1.0, c.reach_share * fill)
+    if machine.cache is not None:
+        parts[machine.cache.name] = stream_byte / machine.cache.bandwidth_byte_per_s
+    rate = c.matrix_eff * machine.matrix_flop_per_s(operator.element)
+    parts["matrix"] = work * request_elements * maximum(group, PADDED_ROWS) * 2.0 / rate
+    stream_s = maximum(maximum(parts[machine.memory.name], parts["latency"]), parts["matrix"])
+    setup_s = (waves - 1.0) * _setup_clk(c, operator, group) / clock_hz
+    split_s = where(splits > 1.0, c.split_clk / clock_hz, 0.0)
+    work_s = split_s + maximum(stream_s, setup_s) + c.serial * minimum(stream_s, setup_s)
+    parts["launch"] = _fixed_s(c, operator, machine, timing) + split_s
+    return _finish(parts["launch"] - split_s, work_s, timing), parts
+
+
+def _setup_clk(c: DecodeLibrary, operator: Attention, group: Real) -> Real:
+    """Clocks that a block needs before its stream flows: more for wider heads."""
+    clocks = c.cta_clk * (0.4 + 0.6 / 128.0 * operator.head_dim)
+    if c.vector_groups and not _is_narrow(operator.state):
+        return clocks * where(group < 4.0, 0.25, 1.0)
+    return clocks
+
+
+def _prefill_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, name: str) -> tuple[Real, dict[str, Real]]:
+    """Many queries a sequence: blocks of query rows walk over the keys in their reach, a triangle or a band with ragged edges."""
+    c = prefill_library(name, machine.chip.generation)
+    compute_s = _walk_s(operator, machine, c, name)
+    stream_byte = operator.byte
+    parts: dict[str, Real] = {"matrix": compute_s}
+    parts[machine.memory.name] = stream_byte * byte_s(stream_byte + reuse.activation_byte, machine, c.dram_eff, c.l2_eff)
+    if machine.cache is not None:
+        parts[machine.cache.name] = stream_byte / machine.cache.bandwidth_byte_per_s
+    stream_s = parts[machine.memory.name]
+    parts["launch"] = _fixed_s(c, operator, machine, timing)
+    work_s = maximum(compute_s, stream_s) + c.serial * minimum(compute_s, stream_s)
+    return _finish(parts["launch"], work_s, timing), parts
+
+
+def _finish(fixed_s: Real, work_s: Real, timing: Timing) -> Real:
+    """The call's fixed cost and its work; a framework's call may be longer than both."""
+    if timing.context != "eager":
+        return fixed_s + work_s
+    return maximum(fixed_s + work_s, timing.finish_s(work_s, "function"))
+
+
+def _walk_s(operator: Attention, machine: Machine, c: PrefillLibrary, name: str) -> Real:
+    """Waves of blocks, or the longest block where there is less than one wave."""
+    engine = _engine(machine)
+    group = operator.heads / operator.kv_heads if c.pack else 1.0
+    rows = operator.q_len * group
+    tile = _tile(rows, operator.head_dim, c, name)
+    key_block = minimum(c.key_block, PIPELINE_COLUMNS / operator.head_dim)
+    blocks = operator.batch * (operator.kv_heads if c.pack else operator.heads) * ceil(rows / tile)
+    fill = blocks / engine.multiprocessors
+    mean_keys, longest_keys = _keys(operator, group, tile, key_block, c)
+    if not c.compiled:  # idle multiprocessors take a part of the keys
+        split = maximum(1.0, floor(1.0 / fill))
+        longest_keys = maximum(longest_keys / split, minimum(longest_keys, 4.0 * key_block))
+    key_clk = tile * (4.0 * operator.head_dim / _flop_per_clk(operator, machine, c, tile) + _softmax_clk(machine, c))
+    longest_clk, mean_clk = longest_keys * key_clk, mean_keys * key_clk
+    if c.compiled and operator.window is not None:  # tiles outside the window are skipped, their masks are not
+        mask_clk = tile * c.mask_clk * operator.kv_len
+        longest_clk, mean_clk = longest_clk + mask_clk, mean_clk + 0.5 * mask_clk
+    busy_clk = (fill + c.tail) * mean_clk + maximum(fill - 1.0, 0.0) * c.cta_clk
+    return (c.cta_clk + maximum(longest_clk, busy_clk)) / engine.clock_hz
+
+
+def _keys(operator: Attention, group: Real, tile: Real, key_block: Real, c: PrefillLibrary) -> tuple[Real, Real]:
+    """Keys that a block of queries walks over: on average, and the most."""
+    reach = _reach(operator, c.longest_window)
+    if not operator.causal:
+        return maximum(reach, key_block), maximum(reach, key_block)
+    banded = 1.0 + where(reach < operator.kv_len, 1.0, 0.0)
+    edge = 0.5 * (minimum(operator.q_len, tile / group) + key_block) * banded
+    future = 0.5 * minimum(operator.q_len, reach)  # keys that a query misses, on average, for coming early
+    mean = minimum(reach - future * reach / operator.kv_len + edge, maximum(operator.kv_len, key_block))
+    return mean, maximum(minimum(reach + edge, operator.kv_len), key_block)
+
+
+def _tile(rows: Real, head_dim: Real, c: PrefillLibrary, name: str) -> Real:
+    """Query rows of a block: flashinfer fits it to the rows at hand, compiled kernels to the registers."""
+    if name == "flashinfer":
+        return where(rows > 64.0, c.tile, where(rows > 16.0, 64.0, 16.0))
+    return minimum(c.tile, PIPELINE_COLUMNS / head_dim) if c.compiled else c.tile
+
+
+def _softmax_clk(machine: Machine, c: PrefillLibrary) -> Real:
+    """Clocks of one multiprocessor for one score that the matrix units do not hide."""
+    engine = _engine(machine)
+    lanes = engine.vector_flop_per_s["fp32"] / (2.0 * engine.multiprocessors * engine.clock_hz)
+    return c.softmax * (1.0 / engine.special_per_clock + SOFTMAX_VECTOR_OPS / lanes)
+
+
+def _flop_per_clk(operator: Attention, machine: Machine, c: PrefillLibrary, tile: Real) -> Real:
+    """Sustained matrix rate of one multiprocessor.
+
+    Hand-written kernels lose when the query tile with its stages of keys outgrows shared memory; compiled ones when the
+    accumulators of a wide head crowd the registers, and they gain only a part of a narrow format's peak.
+    """
+    engine, narrow = _engine(machine), _is_narrow(operator.element)
+    peak = c.matrix_eff * machine.matrix_flop_per_s(operator.element) / (engine.multiprocessors * engine.clock_hz)
+    if c.compiled:
+        gain = c.narrow if narrow else 1.0
+        return minimum(peak * (gain / 2.0 if narrow else 1.0), c.wide * gain / operator.head_dim)
+    shared = engine.shared_byte if engine.shared_byte is not None else FULL_SHARED_BYTE
+    staged = tile * c.stage_tiles * operator.element.byte * operator.head_dim / shared
+    return peak * (c.fp8_share if narrow else 1.0) / maximum(1.0, staged)

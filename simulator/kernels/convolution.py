@@ -1,0 +1,124 @@
+"""Convolution: the fastest of the algorithms that cuDNN chooses from.
+
+Implicit GEMM (pixels by channels, in tiles and waves), fused Winograd F(2x2, 3x3) and non-fused Winograd F(4x4, 3x3): Lavin
+and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. Matrix units run implicit GEMM only.
+"""
+
+from __future__ import annotations
+
+from hardware_specs.schema import KernelEngine
+from magnitudes.arrays import Real, ceil, maximum, minimum, smallest, where
+from magnitudes.datatypes import DataType
+from simulator.kernels.elementwise import missed_byte
+from simulator.kernels.timing import Timing
+from simulator.machine import Machine, matrix_format
+from simulator.reuse import Reuse
+from simulator.traffic import sustained_byte_per_s
+from workloads.operator import Convolution
+
+# Library properties of cuDNN's kernels, fitted on NeuSight's V100 and A100 and on DeepBench's V100; devices left out: 24 %.
+DIRECT, FUSED, BATCHED = 0.77, 0.66, 0.71  # issue efficiency of implicit GEMM, fused and batched Winograd
+FILL_STEPS = 10.0  # prologue and epilogue of a tile, in steps of the contraction
+FILTER_TRANSFORM = 0.4  # of the sustained bandwidth, in the strided transform of filters
+KERNEL_GAP_S = 8e-6  # each further kernel of a chain
+MATRIX = 0.90  # of matrix units in implicit GEMM with long runs of channels (in-sample: one device)
+HALF_RUN_BYTE = 96.0  # one pixel's channels are gathered as one run; a run this long reaches half the rate
+MATRIX_START_S = 8e-6
+DIRECT_TILES = ((128.0, 128.0, 1.0), (128.0, 64.0, 0.95), (128.0, 32.0, 0.85), (64.0, 64.0, 0.8))  # pixels, channels, relative efficiency
+BATCHED_TILES = ((128.0, 128.0, 1.0), (64.0, 64.0, 0.85), (128.0, 32.0, 0.8), (32.0, 128.0, 0.8))
+DEPTH = 8.0  # the contraction is padded to steps of this many
+
+
+def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
+    """Time of a convolution by its best algorithm, and what each resource alone needs [s]."""
+    parts = {machine.memory.name: missed_byte(operator, machine, reuse) / sustained_byte_per_s(machine)}
+    if machine.cache is not None:
+        parts[machine.cache.name] = operator.byte / machine.cache.bandwidth_byte_per_s
+    moving_s = parts[machine.memory.name]
+    on_matrix_units = isinstance(operator.a, DataType) and matrix_format(machine.engine, operator.a) is not None
+    if on_matrix_units:
+        parts["matrix"] = _matrix_direct_s(operator, machine)
+        work_s = maximum(parts["matrix"], moving_s)
+    else:
+        rate = machine.matrix_flop_per_s(operator.a)
+        depth = operator.cin / operator.groups * operator.kernel_h * operator.kernel_w
+        direct_s = _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, _padded(depth), DIRECT_TILES, DIRECT * rate, machine)
+        work_s = _with_winograd(operator, maximum(direct_s, moving_s), moving_s, rate, machine)
+        parts["vector"] = minimum(direct_s, work_s)
+    return timing.finish_s(work_s, "convolution"), parts
+
+
+def _pixels(operator: Convolution) -> Real:
+    return operator.batch * operator.out_h * operator.out_w
+
+
+def _padded(depth: Real) -> Real:
+    return ceil(depth / DEPTH) * DEPTH
+
+
+def _matrix_direct_s(operator: Convolution, machine: Machine) -> Real:
+    """Implicit GEMM on matrix units: short runs of channels feed them badly."""
+    channels = _padded(operator.cin / operator.groups)
+    run_byte = channels * operator.a.byte
+    rate = MATRIX * machine.matrix_flop_per_s(operator.a) * run_byte / (run_byte + HALF_RUN_BYTE)
+    depth = channels * operator.kernel_h * operator.kernel_w
+    return _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, depth, DIRECT_TILES, rate, machine) + MATRIX_START_S
+
+
+def _with_winograd(operator: Convolution, direct_s: Real, moving_s: Real, rate: Real, machine: Machine) -> Real:
+    """The best of implicit GEMM and both Winograd forms, where the filter is 3x3 at stride one."""
+    three = float_all(operator.kernel_h, 3.0) and float_all(operator.kernel_w, 3.0) and float_all(operator.stride, 1.0)
+    if three is False:
+        return direct_s
+    best_s = smallest([direct_s, _fused_winograd_s(operator, moving_s, rate, machine), _batched_winograd_s(operator, rate, machine)])
+    if three is True:
+        return best_s
+    is_three = (operator.kernel_h + operator.kernel_w + operator.stride) <= 7.0  # columns: 3 + 3 + 1; smaller filters gain nothing
+    return where(is_three, best_s, direct_s)
+
+
+def float_all(x: Real, value: float) -> bool | None:
+    """Whether a plain number is that value; None where it varies."""
+    return x == value if isinstance(x, float) else None
+
+
+def _fused_winograd_s(operator: Convolution, moving_s: Real, rate: Real, machine: Machine) -> Real:
+    """F(2x2, 3x3) in one kernel: a block covers 8x16 outputs of one image, or 8x4 of four, times 32 channels: 16 products of 32x32."""
+    wide = operator.batch * ceil(operator.out_h / 8.0) * ceil(operator.out_w / 16.0)
+    tall = ceil(operator.batch / 4.0) * ceil(operator.out_h / 8.0) * ceil(operator.out_w / 4.0)
+    blocks = operator.groups * minimum(wide, tall) * ceil(operator.cout / operator.groups / 32.0)
+    steps = _padded(operator.cin / operator.groups) + FILL_STEPS
+    flop = 2.0 * 16.0 * 32.0 * 32.0
+    product_s = ceil(blocks / _multiprocessors(machine)) * steps * flop * _multiprocessors(machine) / (FUSED * rate)
+    return maximum(product_s, moving_s) + _weight_byte(operator) * (1.0 + 16.0 / 9.0) / (FILTER_TRANSFORM * sustained_byte_per_s(machine))
+
+
+def _batched_winograd_s(operator: Convolution, rate: Real, machine: Machine) -> Real:
+    """F(4x4, 3x3): transform the input, 36 batched products, transform the output; tiles travel through memory in between."""
+    squares = operator.batch * ceil(operator.out_h / 4.0) * ceil(operator.out_w / 4.0)
+    inner_byte = 36.0 * squares * operator.a.byte * (operator.cin + operator.cout)
+    weight_byte, byte_per_s = _weight_byte(operator), sustained_byte_per_s(machine)
+    product_s = _tiled_s(
+        36.0 * operator.groups, squares, operator.cout / operator.groups, _padded(operator.cin / operator.groups), BATCHED_TILES, BATCHED * rate, machine
+    )
+    product_s = maximum(product_s, (inner_byte + 4.0 * weight_byte) / byte_per_s)
+    transform_s = (inner_byte + operator.byte - weight_byte) / byte_per_s + 5.0 * weight_byte / (FILTER_TRANSFORM * byte_per_s)
+    return product_s + transform_s + 3.0 * KERNEL_GAP_S
+
+
+def _weight_byte(operator: Convolution) -> Real:
+    return operator.cin / operator.groups * operator.cout * operator.kernel_h * operator.kernel_w * operator.b.byte
+
+
+def _multiprocessors(machine: Machine) -> Real:
+    assert isinstance(machine.engine, KernelEngine)
+    return machine.engine.multiprocessors
+
+
+def _tiled_s(count: Real, m: Real, n: Real, k: Real, tiles: tuple[tuple[float, float, float], ...], rate: Real, machine: Machine) -> Real:
+    """Best tile of `count` products (m, k) by (k, n): waves of equal tiles over the multiprocessors [s]."""
+    units = _multiprocessors(machine)
+    wave_flop = smallest(
+        ceil(count * ceil(m / tile_m) * ceil(n / tile_n) / units) * (2.0 * tile_m * tile_n / efficiency) for tile_m, tile_n, efficiency in tiles
+    )
+    return wave_flop * (k + FILL_STEPS) * units / rate

@@ -1,0 +1,42 @@
+"""Elementwise kernels and copies: one vectorised pass over the operands, bound by memory, cache or arithmetic."""
+
+from __future__ import annotations
+
+from magnitudes.arrays import Real, largest, total
+from simulator.kernels.timing import Timing
+from simulator.machine import Machine
+from simulator.reuse import Reuse
+from simulator.traffic import CACHE_SUSTAINED, miss_share, sustained_byte_per_s
+from workloads.operator import Operator
+
+
+def streaming_parts(operator: Operator, machine: Machine, reuse: Reuse) -> dict[str, Real]:
+    """What memory, cache and vector units each need for one pass over an operator's operands [s].
+
+    Little's law does not bind: a vectorised kernel keeps 16 bytes a load and several loads a thread in flight, more than any
+    current memory's bandwidth times latency.
+    """
+    parts = {machine.memory.name: missed_byte(operator, machine, reuse) / sustained_byte_per_s(machine)}
+    if machine.cache is not None:
+        parts[machine.cache.name] = operator.byte / (CACHE_SUSTAINED * machine.cache.bandwidth_byte_per_s)
+    parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
+    return parts
+
+
+def missed_byte(operator: Operator, machine: Machine, reuse: Reuse) -> Real:
+    """Bytes of an operator that main memory must deliver or take."""
+    if machine.cache is None:
+        return operator.byte
+    capacity = machine.cache.capacity_byte
+    return total(o.byte * miss_share(reuse.distance_byte(o), capacity) for o in operator.operands if not _is_zero(o.byte))
+
+
+def _is_zero(byte: Real) -> bool:
+    return isinstance(byte, float) and byte == 0.0
+
+
+def elementwise_parts(operator: Operator, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
+    """Time of an elementwise kernel, and its parts [s]."""
+    parts = streaming_parts(operator, machine, reuse)
+    time_s = timing.finish_s(largest(parts.values()), "tensor")
+    return time_s, parts

@@ -1,0 +1,195 @@
+"""Matrix products in tiles and waves: the best tile of a library's menu, with all that keeps it from the roof.
+
+For each tile: blocks over multiprocessors in waves, a contraction split over idle ones, arithmetic at the sustained rate,
+operands fed from the cache through each multiprocessor's port, compulsory traffic through as much of the memory's bandwidth as
+the loads in flight can draw (Little's law), and what of the shorter does not hide behind the longer. Behind the best tile: the
+output's tail, the pipeline's fill, the power limit, a quantisation kernel in front, and the launch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hardware_specs.schema import KernelEngine
+from magnitudes.arrays import Real, ceil, choose, floor, maximum, minimum, sqrt, where
+from magnitudes.datatypes import DataTypeChoice
+from simulator.calibration import table
+from simulator.cost import fastest
+from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, energy_scale, in_fp32, scheduling, uses_matrix_units
+from simulator.kernels.timing import Timing
+from simulator.machine import Machine
+from simulator.reuse import Reuse
+from workloads.operator import Contraction, Operand, Residency
+
+FP32_SUM_BYTE = 8.0  # a partial sum in fp32, written and read once
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A contraction on a machine: what all tiles of the menu share."""
+
+    operator: Contraction
+    machine: Machine
+    engine: KernelEngine
+    menu: Scheduling
+    how: Arithmetic
+    rate_flop_per_s: Real  # sustained, of one multiprocessor
+    memory_byte: Real  # what main memory must deliver or take
+    output_byte: Real  # of that, the output's
+
+    @property
+    def feed_byte_per_s(self) -> Real:
+        """What the cache delivers to all tiles together."""
+        cache = self.machine.cache or self.machine.memory
+        return self.menu.feed * cache.bandwidth_byte_per_s
+
+    @property
+    def memory_byte_per_s(self) -> Real:
+        """What main memory sustains."""
+        return self.menu.dram_sustained * self.machine.memory.bandwidth_byte_per_s
+
+    @property
+    def unit_byte_per_s(self) -> Real:
+        """What one multiprocessor can draw from memory: loads in flight over latency."""
+        shared = self.engine.shared_byte if self.engine.shared_byte is not None else 64.0 * 1024.0
+        return float(table("matrix")["inflight"]) * shared / self.machine.memory.latency_s
+
+
+def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
+    """Time of a matrix product, and what each resource alone needs [s]."""
+    element = operator.a
+    if isinstance(element, DataTypeChoice) and not uses_matrix_units(machine, element):
+        return _format_by_format(operator, element, machine, timing, reuse)
+    product = _product(operator, machine, reuse)
+    best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in product.menu.tiles])
+    busy_s = best_s + _tail_s(product)
+    busy_s = busy_s + _throttle_s(product, busy_s, reuse)
+    front_s = _front_s(product)
+    path = "linear" if operator.b_residency is Residency.WEIGHT else "function"
+    return maximum(timing.finish_s(busy_s + front_s, path), parts[_cache_name(machine)]), parts | {"launch": timing.start_s + front_s}
+
+
+def _format_by_format(operator: Contraction, element: DataTypeChoice, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
+    """Formats of which some run on matrix units and some do not are different kernels: each by itself, then the row's own."""
+    each = [matrix_parts(replace(operator, a=option), machine, timing, reuse) for option in element.options]
+    names = list(dict.fromkeys(n for _, parts in each for n in parts))
+    parts = {n: choose(element.index, [p.get(n, 0.0) for _, p in each]) for n in names}
+    return choose(element.index, [time_s for time_s, _ in each]), parts
+
+
+def _product(operator: Contraction, machine: Machine, reuse: Reuse) -> Product:
+    """Rates and traffic of a product."""
+    engine, generation = machine.engine, machine.chip.generation
+    assert isinstance(engine, KernelEngine)
+    on_matrix_units = uses_matrix_units(machine, operator.a)
+    kind = "linear" if operator.b_residency is Residency.WEIGHT else "bmm"
+    how = arithmetic(machine, operator.a, kind)
+    menu = scheduling(generation, on_matrix_units, in_fp32(machine, operator.a), kind)
+    rate = how.issue * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, engine, kind)
+    memory_byte, output_byte = _traffic(operator, machine, engine, how, reuse)
+    return Product(operator, machine, engine, menu, how, rate, memory_byte, output_byte)
+
+
+def hit_share(reuse_byte: Real, machine: Machine) -> Real:
+    """Share of an operand that is still in the cache: a cubic roll-off around its usable capacity.
+
+    Caches in two partitions keep a copy on either side (GA100, GH100, GB100), so that half of the capacity counts.
+    """
+    if machine.cache is None:
+        return 0.0
+    c = table("matrix")
+    ratio = reuse_byte * (c["cache_copies"].get(machine.chip.generation, 1.0) / c["cache_usable"]) / machine.cache.capacity_byte
+    return 1.0 / (1.0 + ratio * ratio * ratio)
+
+
+def _traffic(operator: Contraction, machine: Machine, engine: KernelEngine, how: Arithmetic, reuse: Reuse) -> tuple[Real, Real]:
+    """Bytes through main memory: all operands, and the output's share of them."""
+    missed = {o.name: o.byte * (1.0 - hit_share(reuse.distance_byte(o), machine)) for o in operator.operands}
+    output_byte = missed["c"] if "c" in missed else missed["output"]
+    memory_byte = sum(missed.values(), 0.0)
+    if not (isinstance(how.naive_raster, float) and how.naive_raster == 0.0):
+        memory_byte = memory_byte + how.naive_raster * _sweeps_byte(operator, machine, engine)
+    return memory_byte, output_byte
+
+
+def _sweeps_byte(operator: Contraction, machine: Machine, engine: KernelEngine) -> Real:
+    """Activations read again for each column of tiles, where the library does not swizzle its raster."""
+    a_byte = operator.operands[0].byte
+    abreast = maximum(1.0, engine.multiprocessors / ceil(operator.m / 128.0))
+    sweeps = maximum(0.0, operator.n / (128.0 * abreast) - 1.0)
+    return float(table("matrix")["naive_raster_miss"]) * sweeps * a_byte * (1.0 - hit_share(a_byte, machine))
+
+
+def _translation(operator: Contraction, machine: Machine, engine: KernelEngine, kind: str) -> Real:
+    """Slow-down where the panels in use outgrow the reach of address translation (Pascal: Jia et al. 2018; CDNA)."""
+    c = table("matrix")
+    reach_byte = c["translation_reach_byte"].get(machine.chip.generation)
+    if reach_byte is None or kind == "bmm":
+        return 1.0
+    panel = minimum(operator.m + operator.n, 256.0 * sqrt(engine.multiprocessors)) * operator.k * operator.a.byte
+    beyond = maximum(0.0, panel / reach_byte - 1.0)
+    return 1.0 + c["translation_slow"] * beyond / (beyond + 3.0)
+
+
+def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str, Real]]:
+    """Time with one tile of the menu, and what each resource needs [s]."""
+    c, o, units = table("matrix"), p.operator, p.engine.multiprocessors
+    down, across = ceil(o.m / rows), ceil(o.n / columns)
+    blocks = o.batch * down * across
+    limit = minimum(p.how.max_split, floor(o.k / p.menu.split_min_k))
+    split = maximum(1.0, minimum(floor(units / blocks), limit))
+    blocks = blocks * split
+    full = blocks / units
+    waves = maximum(1.0, full + p.menu.wave * (ceil(full) - full))
+    busy_units = minimum(blocks, units)
+    ragged = 1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)
+    mac_s = 2.0 * rows * columns * ragged * o.k / p.rate_flop_per_s
+    tile_byte = o.m * o.k / down * o.a.byte + o.n * o.k / across * o.b.byte  # a ragged edge is not loaded
+    feed_s = tile_byte * maximum(busy_units / p.feed_byte_per_s, 1.0 / (p.menu.port * p.engine.clock_hz))
+    memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / (p.unit_byte_per_s * busy_units))
+    work_s = waves * maximum(mac_s, feed_s) / split
+    switch_s = p.menu.tile_switch * rows * columns / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
+    joined_s = where(split > 1.0, p.menu.split_clk / p.engine.clock_hz + o.batch * o.m * o.n * FP32_SUM_BYTE * c["split_traffic"] * split / p.feed_byte_per_s, 0.0)
+    time_s = maximum(work_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
+    compute = "matrix" if p.menu.half_side == 0.0 else "vector"
+    parts = {compute: waves * mac_s / split, _cache_name(p.machine): waves * feed_s / split, p.machine.memory.name: memory_s}
+    return time_s, parts
+
+
+def _cache_name(machine: Machine) -> str:
+    return machine.cache.name if machine.cache is not None else machine.memory.name
+
+
+def _tail_s(p: Product) -> Real:
+    """What stands before and behind the main loop: the first tile's loads, the last tiles' output."""
+    written_byte = _written(p.operator).byte
+    tail_s = p.menu.epilogue * (p.output_byte / p.memory_byte_per_s + (written_byte - p.output_byte) / p.feed_byte_per_s)
+    return tail_s + p.menu.fill_clk / p.engine.clock_hz * minimum(1.0, p.operator.k / 256.0)
+
+
+def _written(operator: Contraction) -> Operand:
+    return operator.operands[-1]
+
+
+def _throttle_s(p: Product, busy_s: Real, reuse: Reuse) -> Real:
+    """What the power limit adds: the share of an energy deficit that a lower clock (and voltage) costs, once heat and regulators have reacted."""
+    if p.machine.chip.tdp_w is None:
+        return 0.0
+    c = table("matrix")
+    joule = 1e-12 * (p.how.pj_per_flop * energy_scale(p.machine) * p.operator.matrix_flop + c["pj_per_byte"] * p.memory_byte)
+    deficit_s = maximum(0.0, joule / p.machine.chip.tdp_w - busy_s)
+    around_s = busy_s + reuse.busy_s
+    return c["throttle_share"] * deficit_s * around_s / (around_s + p.menu.throttle_s)
+
+
+def _front_s(p: Product) -> Real:
+    """What runs before the product: quantising the activations (two bytes in), or laying out scales."""
+    if isinstance(p.how.front_s, float) and p.how.front_s == 0.0:
+        return 0.0
+    o = p.operator
+    moved_byte = p.how.quantised * o.m * o.k * (2.0 + o.a.byte)
+    hit = hit_share(moved_byte, p.machine)
+    stream_s = moved_byte * ((1.0 - hit) / p.memory_byte_per_s + hit / p.feed_byte_per_s)
+    rows = o.m / p.engine.multiprocessors
+    return stream_s + p.how.front_s + p.how.row_s * rows + p.how.first_rows_s * minimum(1.0, 0.5 * rows)
+

@@ -1,0 +1,191 @@
+"""What matrix libraries do on a generation of chips: tile menus, scheduling, splits, and how well their kernels issue.
+
+The values are in ``calibration/matrix.json`` with their provenance; here they get names and meanings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hardware_specs.schema import KernelEngine
+from magnitudes.arrays import Real, choose
+from magnitudes.datatypes import AnyDataType, DataType, DataTypeChoice
+from simulator.calibration import table
+from simulator.machine import Machine, matrix_format
+
+Tiles = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduling:
+    """How a library walks over the tiles of a product.
+
+    Parameters
+    ----------
+    tiles : tuple of (rows, columns)
+        The menu.
+    wave : float
+        Share of the wave quantisation that is felt: the rest evens out over co-resident blocks.
+    feed : float
+        Share of the cache's bandwidth that feeds the tiles (above 1: one read serves a cluster).
+    port : float
+        Bytes a clock from the cache into one multiprocessor.
+    fill_clk : float
+        Clocks to fill the load pipeline of the first tile.
+    epilogue : float
+        Share of the output's write that does not overlap.
+    split_clk, split_min_k : float
+        Clocks of the hand-over between splits of the contraction, and the shortest split.
+    dram_sustained : float
+        Share of the memory's bandwidth that a full chip sustains.
+    overlap_loss : float
+        Share of the shorter of arithmetic and memory that is not hidden.
+    tile_switch : float
+        Memory latencies between two waves of 128x128 tiles.
+    throttle_s : float
+        Time for which the chip must be busy before half of the power limit is felt.
+    half_side : float
+        Tile side at which operand loads beside the arithmetic halve the rate of fp32 kernels.
+    """
+
+    tiles: Tiles
+    wave: float
+    feed: float
+    port: float
+    fill_clk: float
+    epilogue: float
+    split_clk: float
+    split_min_k: float
+    dram_sustained: float
+    overlap_loss: float
+    tile_switch: float
+    throttle_s: float
+    half_side: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What a format means to the library.
+
+    Parameters
+    ----------
+    issue : Real
+        Sustained share of the datasheet rate in a full main loop.
+    pj_per_flop : Real
+        Switching energy at a 5 nm node and 1.4 GHz.
+    max_split : Real
+        Splits of the contraction that its kernels offer; 1 for none.
+    naive_raster : Real
+        1 where tiles sweep whole columns, so that the activations are read again for each; else 0.
+    front_s, row_s, first_rows_s : Real
+        Fixed cost of what runs before the product (quantisation, scale layout), its cost a row of the activations, and of the first rows.
+    quantised : Real
+        1 where the activations are quantised by a kernel in front, else 0.
+    """
+
+    issue: Real
+    pj_per_flop: Real
+    max_split: Real
+    naive_raster: Real = 0.0
+    front_s: Real = 0.0
+    row_s: Real = 0.0
+    first_rows_s: Real = 0.0
+    quantised: Real = 0.0
+
+
+def is_persistent(generation: str) -> bool:
+    """Whether kernels of a generation stay on a multiprocessor and take tile after tile."""
+    return generation in table("matrix")["persistent_generations"]
+
+
+def uses_matrix_units(machine: Machine, element: AnyDataType) -> bool:
+    """Whether products in a format run on matrix units; for a choice of formats: in all of them."""
+    options = element.options if isinstance(element, DataTypeChoice) else (element,)
+    return all(matrix_format(machine.engine, o) is not None for o in options)
+
+
+def coefficients(in_fp32: bool) -> dict[str, Any]:
+    """The coefficients of one family of kernels: fp32 kernels come from other libraries and have their own."""
+    c = table("matrix")
+    return c | c["fp32"] if in_fp32 else c
+
+
+def in_fp32(machine: Machine, element: AnyDataType) -> bool:
+    """Whether products in a format are served by fp32 kernels; for a choice of formats: all of them."""
+    options = element.options if isinstance(element, DataTypeChoice) else (element,)
+    return all((matrix_format(machine.engine, o) or "fp32") in ("fp32", "fp64") for o in options)
+
+
+@cache
+def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) -> Scheduling:
+    """The menu and habits of a generation's library for one kind of product (``gemm``, ``linear``, ``bmm``), in fp32 where `wide`."""
+    c = coefficients(wide)
+    mode = "persistent" if is_persistent(generation) else "classic"
+    if on_matrix_units:
+        tiles, wave, half_side = c["matrix_tiles"][mode], c["wave"][mode], 0.0
+    else:
+        tiles = c["simt_tiles"].get(generation, {}).get(kind, c["simt_tiles_default"])
+        wave, half_side = c["wave"]["simt"], c["simt_halfside"]
+    menu = tuple((float(m), float(n)) for m, n in tiles)
+    of_mode = {k: c[k][mode] for k in ("feed", "port", "fill_clk", "epilogue", "split_clk", "split_min_k")}
+    of_family = {k: c[k] for k in ("dram_sustained", "overlap_loss", "tile_switch", "throttle_s")}
+    return Scheduling(menu, wave, **of_mode, **of_family, half_side=half_side)
+
+
+def arithmetic(machine: Machine, element: AnyDataType, kind: str) -> Arithmetic:
+    """What a format means on a machine; row by row where the format differs between designs."""
+    if not isinstance(element, DataTypeChoice):
+        return _arithmetic(machine.chip.generation, _served_as(machine, element), element.name, kind)
+    each = [_arithmetic(machine.chip.generation, _served_as(machine, o), o.name, kind) for o in element.options]
+    names = ("issue", "pj_per_flop", "max_split", "naive_raster", "front_s", "row_s", "first_rows_s", "quantised")
+    return Arithmetic(*(choose(element.index, [getattr(a, n) for a in each]) for n in names))
+
+
+def _served_as(machine: Machine, element: DataType) -> str:
+    """The format in which the units compute; empty for vector units."""
+    return matrix_format(machine.engine, element) or ""
+
+
+@cache
+def _arithmetic(generation: str, served: str, name: str, kind: str) -> Arithmetic:
+    c = coefficients(served in ("", "fp32", "fp64"))
+    if not served:
+        return Arithmetic(c["issue"]["simt"], c["pj_per_flop"]["simt"], 1.0 if kind == "bmm" else c["max_split"])
+    narrow = {"fp8": 0.5, "int8": 0.5, "fp6": 0.5, "fp4": 0.25, "int4": 0.25}.get(served, 1.0)
+    per_flop = c["pj_per_flop"]["async" if is_persistent(generation) else "register"] * narrow
+    if served in ("fp32", "tf32", "fp64"):
+        per_flop = c["pj_per_flop"]["matrix32"] * (0.5 if served == "tf32" else 1.0)
+    quantised = _quantised_as(name, served)
+    issue = c["issue"]["matrix"] * c["rate"].get(quantised, 1.0)
+    splits = 1.0 if quantised or kind == "bmm" else c["max_split"]
+    return Arithmetic(issue, per_flop, splits, **_front(c["quantise"], quantised, generation))
+
+
+def _quantised_as(name: str, served: str) -> str:
+    """The family of kernels behind a narrow format: per token, per block, or scaled four-bit; empty for wide ones."""
+    if served in ("fp4", "int4"):
+        return "nvfp4"
+    if served in ("fp8", "int8", "fp6"):
+        return "fp8_block" if name == "fp8_block" else "fp8"
+    return ""
+
+
+def _front(c: dict[str, Any], quantised: str, generation: str) -> dict[str, float]:
+    """What runs before the product."""
+    if quantised == "fp8":
+        return {"naive_raster": 1.0, "front_s": c["fp8_s"], "row_s": c["row_s"] / 8.0, "first_rows_s": c["fill_s"], "quantised": 1.0}
+    if quantised == "fp8_block":
+        return {"front_s": c["block_blackwell_s"] if generation == "blackwell" else c["block_s"], "quantised": 1.0}
+    return {"front_s": c["fp4_s"]} if quantised == "nvfp4" else {}
+
+
+def energy_scale(machine: Machine) -> Real:
+    """Switching energy against 5 nm and 1.4 GHz: the node, and the base clock, in which a vendor states the power headroom."""
+    engine = machine.engine
+    assert isinstance(engine, KernelEngine)
+    published_nm = 7.0 if machine.chip.node_m is None else machine.chip.node_m * 1e9
+    node_nm = table("matrix")["node_nm"].get(machine.chip.generation, published_nm)
+    base_hz = engine.base_clock_hz if engine.base_clock_hz is not None else 0.75 * engine.clock_hz
+    return node_nm / 5.0 * 1.4e9 / base_hz

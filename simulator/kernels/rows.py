@@ -1,0 +1,120 @@
+"""Kernels that give each row to a block or a warp: softmax and norms.
+
+Little's law decides them: rows that fit on the chip at once, rounds of loads a thread makes through the memory's latency,
+block-wide reductions, and how often a row that does not stay near must be read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hardware_specs.schema import KernelEngine
+from magnitudes.arrays import Real, ceil, clip, maximum, minimum, total, where
+from simulator.kernels.elementwise import missed_byte
+from simulator.kernels.timing import Timing
+from simulator.machine import Machine
+from simulator.reuse import Reuse
+from simulator.traffic import CACHE_SUSTAINED, miss_share, sustained_byte_per_s
+from workloads.operator import Normalization, Operator, Softmax
+
+# Fitted on NeuSight's softmax and LayerNorm, devices left out; see VALIDATION.md for their errors.
+ROW_CACHE_SHARE, ROW_CACHE_POWER = 0.45, 3.2  # share of the cache that rows to be read again may fill
+REDUCTION_S = 0.8e-6  # one block-wide reduction with its two barriers
+NEAR_LATENCY = 0.56  # reading what is near, or storing, in units of the memory's latency
+LOADS_IN_FLIGHT = 2.15  # unrolled loads of one thread
+EXPOSED = 0.65  # of the shorter of bandwidth and latency that does not hide behind the longer
+
+# Threads that a multiprocessor holds (vendors' programming guides); 2048 elsewhere.
+RESIDENT_THREADS = {"turing": 1024.0, "ada": 1536.0, "cdna1": 2560.0}
+WARP_COLUMNS = 1024.0  # PyTorch's softmax gives a row to one warp up to this many columns
+
+
+@dataclass(frozen=True, slots=True)
+class RowKernel:
+    """How a library walks over the rows (a library property).
+
+    Parameters
+    ----------
+    passes : Real
+        Times that a row is read.
+    block_rows, threads : Real
+        Rows and threads of one block.
+    reductions : Real
+        Block-wide reductions a row.
+    vector_byte : float
+        Bytes a load; one element at a time where 0.
+    unroll : float
+        Loads that one thread keeps in flight.
+    """
+
+    passes: Real
+    block_rows: Real
+    threads: Real
+    reductions: Real
+    vector_byte: float = 16.0
+    unroll: float = LOADS_IN_FLIGHT
+
+
+LAYER_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=128.0, reductions=1.0)  # PyTorch: Welford, then scale
+RMS_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=1024.0, reductions=0.3, vector_byte=0.0, unroll=1.0)  # serving libraries: scalar loads
+
+
+def softmax_kernel(cols: Real) -> RowKernel:
+    """One warp a row, which stays in registers, up to 1024 columns; above, one block and three passes: maximum, sum, write."""
+    narrow = cols <= WARP_COLUMNS
+    return RowKernel(
+        passes=where(narrow, 1.0, 3.0),
+        block_rows=where(narrow, 4.0, 1.0),
+        threads=where(narrow, 128.0, clip(cols / 4.0, 32.0, 1024.0)),
+        reductions=where(narrow, 0.3, 2.0),
+    )
+
+
+def row_kernel(operator: Softmax | Normalization) -> RowKernel:
+    """The kernel that libraries have for an operator."""
+    if isinstance(operator, Softmax):
+        return softmax_kernel(operator.cols)
+    return RMS_NORM if operator.flavour == "rms" else LAYER_NORM
+
+
+def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
+    """Time of a kernel over rows, and what each resource alone needs [s]."""
+    kernel = row_kernel(operator)
+    row_byte = operator.cols * operator.element.byte
+    slots = resident_threads(machine) * kernel.block_rows / kernel.threads
+    parts = {machine.memory.name: _memory_s(operator, kernel, slots * row_byte, machine, reuse)}
+    if machine.cache is not None:
+        again_byte = (kernel.passes - 1.0) * operator.rows * row_byte
+        parts[machine.cache.name] = (operator.byte + again_byte) / (CACHE_SUSTAINED * machine.cache.bandwidth_byte_per_s)
+    parts["latency"] = _latency_s(operator, kernel, row_byte, slots, machine)
+    parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
+    moving_s = maximum(parts[machine.memory.name], parts[machine.cache.name]) if machine.cache else parts[machine.memory.name]
+    work_s = maximum(moving_s, parts["latency"]) + EXPOSED * minimum(moving_s, parts["latency"])
+    path = "softmax" if isinstance(operator, Softmax) else "layernorm"
+    return timing.finish_s(maximum(work_s, parts["vector"]), path), parts
+
+
+def resident_threads(machine: Machine) -> Real:
+    """Threads on the chip at a time."""
+    engine = machine.engine
+    assert isinstance(engine, KernelEngine)
+    return engine.multiprocessors * RESIDENT_THREADS.get(machine.chip.generation, 2048.0)
+
+
+def _memory_s(operator: Operator, kernel: RowKernel, resident_byte: Real, machine: Machine, reuse: Reuse) -> Real:
+    """Memory traffic: every operand once, and later passes over rows that the cache could not keep."""
+    first_byte = missed_byte(operator, machine, reuse)
+    if machine.cache is None:
+        return first_byte / sustained_byte_per_s(machine)
+    lost = miss_share(resident_byte, machine.cache.capacity_byte, ROW_CACHE_SHARE, ROW_CACHE_POWER)
+    read_byte = total(o.byte for o in operator.operands if o.name == "input")
+    return (first_byte + (kernel.passes - 1.0) * lost * read_byte) / sustained_byte_per_s(machine)
+
+
+def _latency_s(operator: Softmax | Normalization, kernel: RowKernel, row_byte: Real, slots: Real, machine: Machine) -> Real:
+    """Waves of rows, each as long as its loads, stores and reductions take one after another."""
+    load_byte = kernel.vector_byte or operator.element.byte
+    loads = ceil(row_byte * kernel.block_rows / load_byte / kernel.threads)
+    rounds = maximum(1.0, loads / kernel.unroll)
+    row_s = rounds * machine.memory.latency_s * (1.0 + kernel.passes * NEAR_LATENCY) + kernel.reductions * REDUCTION_S
+    return maximum(1.0, operator.rows / slots) * row_s

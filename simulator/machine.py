@@ -1,0 +1,97 @@
+"""One engine of a chip as the laws see it: its rates by data type and its tiers, looked up once an estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hardware_specs.schema import Chip, Engine, System, Tier
+from magnitudes.arrays import Real, choose, largest
+from magnitudes.errors import InputError
+from magnitudes.datatypes import AnyDataType, DataType, DataTypeChoice
+
+
+class MachineError(InputError):
+    """A machine that cannot do what is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An engine beside its tiers.
+
+    Attributes
+    ----------
+    tiers : tuple of Tier
+        What the engine is beside, nearest first; the last holds weights and caches.
+    """
+
+    system: System
+    engine: Engine
+    tiers: tuple[Tier, ...]
+    _rates: dict[tuple[str, int], Real] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def chip(self) -> Chip:
+        return self.system.chip
+
+    @property
+    def memory(self) -> Tier:
+        """Main memory."""
+        return self.tiers[-1]
+
+    @property
+    def cache(self) -> Tier | None:
+        """The tier in front of main memory, if there is one."""
+        return self.tiers[-2] if len(self.tiers) > 1 else None
+
+    def matrix_flop_per_s(self, element: AnyDataType) -> Real:
+        """Datasheet rate of a matrix product in that format, on the widest units that serve it."""
+        return self._rate("matrix", element)
+
+    def vector_flop_per_s(self, element: AnyDataType) -> Real:
+        """Datasheet rate of elementwise arithmetic in that format."""
+        return self._rate("vector", element)
+
+    def _rate(self, units: str, element: AnyDataType) -> Real:
+        key = (units, id(element))
+        if key not in self._rates:
+            find = matrix_rate if units == "matrix" else vector_rate
+            if isinstance(element, DataTypeChoice):
+                self._rates[key] = choose(element.index, [find(self.engine, o) for o in element.options])
+            else:
+                self._rates[key] = find(self.engine, element)
+        return self._rates[key]
+
+
+def machine_of(system: System, engine: Engine | None = None) -> Machine:
+    """The view of a system's first engine, or of another."""
+    engine = engine or system.chip.engine
+    return Machine(system, engine, tuple(system.chip.tier(name) for name in engine.beside))
+
+
+def matrix_format(engine: Engine, element: DataType) -> str | None:
+    """The arithmetic format in which an engine's matrix units serve a data type; None where its vector units must."""
+    return next((f for f in element.computes_as if f in engine.matrix_flop_per_s), None)
+
+
+def matrix_rate(engine: Engine, element: DataType) -> Real:
+    """Rate of matrix products: the first format of `computes_as` that the matrix units have, else the vector units'.
+
+    A format without units is widened to one that has them (fp8 weights on an A100 are multiplied in bf16).
+    """
+    name = matrix_format(engine, element)
+    return engine.matrix_flop_per_s[name] if name is not None else vector_rate(engine, element)
+
+
+def vector_rate(engine: Engine, element: DataType) -> Real:
+    """Rate of the vector units: in the format itself or a wider one; the fastest there is where none fits.
+
+    Raises
+    ------
+    MachineError
+        If the engine has no vector units at all.
+    """
+    rates = engine.vector_flop_per_s
+    if not rates:
+        raise MachineError(f"engine {engine.name} has no vector rate; add 'vector: {{fp32: ...}}' to its spec")
+    name = next((f for f in element.computes_as if f in rates), None)
+    return rates[name] if name is not None else largest(rates.values())

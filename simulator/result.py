@@ -1,0 +1,155 @@
+"""What comes out: an estimate, immutable, with every figure derived from the costs of its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from magnitudes.arrays import Column, Condition, Real, both, maximum, total
+from simulator.cost import Cost, largest_part
+from simulator.memory import MemoryUse
+from workloads.graph import Workload
+from workloads.scenario import Inference, Pass, Scenario
+from workloads.sharding import Parallelism
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class PassEstimate:
+    """One kind of pass: its operators' costs, and its time for the whole batch.
+
+    Parameters
+    ----------
+    run : Pass
+    load : Workload
+    costs : tuple of Cost
+        Of one micro-batch on one chip, in the order of execution.
+    time_s : Real
+        Until the whole batch has passed all stages.
+    """
+
+    run: Pass
+    load: Workload
+    costs: tuple[Cost, ...]
+    time_s: Real
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Time, bound and fit of a model on a system; of one design, or a row a design.
+
+    Parameters
+    ----------
+    fidelity : str
+        The law that was used: it may be less than what was asked, and then `notes` says so.
+    legal : bool or mask
+        Whether the degrees of parallelism divide the model and the chips exist.
+    """
+
+    model: str
+    system: str
+    chip: str
+    chips: Real
+    scenario: Scenario
+    cut: Parallelism
+    fidelity: str
+    timing: str
+    passes: tuple[PassEstimate, ...]
+    memory: MemoryUse
+    legal: Condition
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ttft_s(self) -> Real | None:
+        """Time to first token: the prefill pass, which yields the first token. None where the scenario has none."""
+        return next((p.time_s for p in self.passes if p.run.phase == "prefill"), None)
+
+    @property
+    def tpot_s(self) -> Real | None:
+        """Time per output token: the mean decode step, which yields one token a sequence; the first token is not counted.
+
+        None where the scenario has no decode step.
+        """
+        decodes = [p for p in self.passes if p.run.phase in ("decode", "mixed")]
+        if not decodes:
+            return None
+        if len(decodes) == 1:
+            return decodes[0].time_s
+        repeats = total(p.run.repeats for p in decodes)
+        return total(p.run.repeats * p.time_s for p in decodes) / maximum(repeats, 1.0)
+
+    @property
+    def time_s(self) -> Real:
+        """Time of the whole scenario: the pass, or from prompt to last token."""
+        if len(self.passes) == 1:
+            return self.passes[0].time_s
+        return total(p.run.repeats * p.time_s for p in self.passes)
+
+    @property
+    def throughput_token_per_s(self) -> Real:
+        """Tokens a second over all chips: output tokens where there are any, else prompt tokens; images for vision models."""
+        if isinstance(self.scenario, Inference):
+            return self.scenario.batch * self.scenario.output / self.time_s
+        return total(g.batch * g.new for g in self.passes[0].run.groups) / self.time_s
+
+    @property
+    def fits(self) -> Condition:
+        """Whether main memory (and the tier behind it, if asked) holds all that must be held."""
+        return self.memory.fits
+
+    @property
+    def feasible(self) -> Condition:
+        """Whether it fits, and the model can be cut so."""
+        return both(self.legal, self.fits)
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        """Costs of all operators over the whole scenario: each pass's counts times its repeats."""
+        return tuple(Cost(c.operator, c.count * p.run.repeats, c.time_s, c.parts) for p in self.passes for c in p.costs)
+
+    @property
+    def bound(self) -> str | list[str]:
+        """The resource that bounds the largest share of the time: a name, or one a row."""
+        return largest_part(self.shares)
+
+    @property
+    def shares(self) -> dict[str, Real]:
+        """Time by the resource that bounds it [s]: each operator's time goes to its largest part."""
+        shares: dict[str, Real] = {}
+        for cost in self.costs:
+            for name, share in _time_by_bound(cost):
+                shares[name] = shares.get(name, 0.0) + share
+        return shares
+
+    def __len__(self) -> int:
+        """Designs in the estimate."""
+        return len(self.time_s) if isinstance(self.time_s, np.ndarray) else 1
+
+    def to_frame(self) -> pd.DataFrame:
+        """A table with a row a design and a column a figure."""
+        from simulator.tables import to_frame
+
+        return to_frame(self)
+
+    def to_dict(self, design: int = 0) -> dict[str, Any]:
+        """One design with the documented keys of ``--json``."""
+        from simulator.tables import design_dict
+
+        return design_dict(self, design)
+
+
+def _time_by_bound(cost: Cost) -> Iterator[tuple[str, Real]]:
+    """An operator's time, given to the part that bounds it, row by row."""
+    bound = cost.bound
+    if isinstance(bound, str):
+        yield bound, cost.total_s
+        return
+    names = np.array(bound)
+    for name in cost.parts:
+        chosen: Column = np.where(names == name, cost.total_s, 0.0)  # type: ignore[arg-type]
+        yield name, chosen

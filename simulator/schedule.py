@@ -1,0 +1,34 @@
+"""From costs of operators to the time of a pass: kernels run one after another, stages of a pipeline beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from magnitudes.arrays import Real, maximum, total
+from simulator.cost import Cost
+from workloads.sharding import Parallelism
+
+
+def chain_s(costs: Sequence[Cost]) -> Real:
+    """Latency of one micro-batch through all operators, one after another [s]."""
+    return total(cost.total_s for cost in costs)
+
+
+def step_s(latency_s: Real, cut: Parallelism, *, steady: bool) -> Real:
+    """Time in which a whole batch passes a pipeline whose micro-batches take `latency_s` each [s].
+
+    Parameters
+    ----------
+    latency_s : Real
+        One micro-batch through all `pp` stages, taken as equally long.
+    cut : Parallelism
+    steady : bool
+        True for decoding, where the next step of a micro-batch starts as soon as its last is done: with as many micro-batches as
+        stages the pipeline never drains. False for a single pass, which fills and drains: ``(parts - 1)`` more stage times
+        (Huang et al., GPipe, 2019).
+    """
+    if isinstance(cut.pp, float) and cut.pp == 1.0 and isinstance(cut.parts, float) and cut.parts == 1.0:
+        return latency_s
+    if steady:
+        return latency_s * maximum(cut.parts / cut.pp, 1.0)
+    return latency_s * (1.0 + (cut.parts - 1.0) / cut.pp)

@@ -1,0 +1,223 @@
+"""Every entry of the catalogue: does it load, does each number name its source, do the numbers agree with one another?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardware_specs import catalog
+from hardware_specs.citation import KINDS
+from hardware_specs.loader import read_tree
+from hardware_specs.schema import Chip, KernelEngine, Link, SpatialEngine
+from magnitudes.names import normal
+from magnitudes.units import bare_name
+
+FILES = [f for f in catalog.spec_files() if f.is_relative_to(catalog.SHIPPED)]
+SHIPPED_CHIPS = [n for n in catalog.chip_names() if n != catalog.THIS_MACHINE]
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def chip_of(name: str) -> Chip:
+    spec = catalog.find(name).spec
+    assert isinstance(spec, Chip)
+    return spec
+
+
+def numbers(part: Any, path: str) -> Iterator[str]:
+    """Citation paths of the numbers that a part's file states: defaults of the schema are the schema's to explain."""
+    for f in fields(part):
+        value, where = getattr(part, f.name), f"{path}{bare_name(f.name)}"
+        if isinstance(value, dict):
+            yield from (f"{where}.{key}" for key in value)
+        elif isinstance(value, float) and value != _default(f):
+            yield where
+
+
+def _default(f: Field[Any]) -> object:
+    return f.default_factory() if f.default_factory is not MISSING else f.default
+
+
+def paths_of(spec: Chip | Link) -> list[str]:
+    if isinstance(spec, Link):
+        return list(numbers(spec, ""))
+    parts = [(f"tiers.{t.name}.", t) for t in spec.tiers] + [(f"engines.{e.name}.", e) for e in spec.engines]
+    return [*numbers(spec, ""), *(path for prefix, part in parts for path in numbers(part, prefix))]
+
+
+@pytest.mark.parametrize("name", catalog.chip_names())
+def test_chip_loads(name: str) -> None:
+    chip = chip_of(name)
+    assert chip.name == name
+    assert chip.engine in chip.engines
+    for engine in chip.engines:
+        assert chip.main_memory(engine).capacity_byte > 0
+        assert "host" not in engine.beside, "host memory is where data spills; no engine stands beside it"
+
+
+@pytest.mark.parametrize("name", catalog.link_names())
+def test_link_loads(name: str) -> None:
+    link = catalog.find(name).spec
+    assert isinstance(link, Link)
+    assert link.name == name
+    assert link.topology in ("switch", "mesh", "ring", "torus", "host")
+    assert link.bandwidth_byte_per_s > 0
+    assert link.latency_s > 0
+
+
+@pytest.mark.parametrize("name", catalog.system_names())
+def test_system_loads(name: str) -> None:
+    system = catalog.find_system(name)
+    limits = [level.chips for level in system.fabric]
+    assert limits == sorted(limits), "inner level first"
+    assert limits[-1] >= system.chips
+    assert system.fabric[0].link == catalog.find(system.chip.name).fabric[0].link, "a system's inner level is its chip's"
+
+
+@pytest.mark.parametrize("name", SHIPPED_CHIPS)
+def test_chips_form_a_system_where_they_name_a_fabric(name: str) -> None:
+    if not catalog.find(name).fabric:
+        pytest.skip(f"{name} names no fabric")
+    assert catalog.find_system(f"2x{name}").chips == 2.0
+
+
+@pytest.mark.parametrize("name", [*catalog.chip_names(), *catalog.link_names()])
+def test_every_number_names_its_source(name: str) -> None:
+    entry = catalog.find(name)
+    unnamed = [path for path in paths_of(entry.spec) if path not in entry.citations]
+    assert not unnamed
+    for path, citation in entry.citations.items():
+        assert citation.kind in KINDS, path
+        assert len(citation.source) > 10, f"{path}: a title says more than {citation.source!r}"
+        assert "placeholder" not in citation.source, path
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_file_is_named_after_its_entry(file: Path) -> None:
+    tree = read_tree(file)
+    assert tree["name"] == file.stem
+    assert tree["title"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_sources_are_used(file: Path) -> None:
+    """A source that no value of the file names is a leftover (one that overrides an inherited source serves the inherited values)."""
+    tree = read_tree(file)
+    if "like" in tree or "chip" in tree:
+        return
+    text = file.read_text(encoding="utf-8")
+    assert [s for s in tree.get("sources", {}) if f"@{s}" not in text] == []
+
+
+@pytest.mark.parametrize("name", [*catalog.chip_names(), *catalog.link_names(), *catalog.system_names()])
+def test_name_resolves_in_several_spellings(name: str) -> None:
+    for spelling in (name.upper(), name.replace("-", "_"), name.replace("-", " "), name.title()):
+        if name in catalog.system_names():
+            assert catalog.find_system(spelling).name == name
+        else:
+            assert catalog.find(spelling).spec.name == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("h100", "h100-sxm"), ("a100", "a100-sxm-80gb"), ("v100", "v100-sxm2"), ("mi300x", "mi300x"), ("H200", "h200"), ("gaudi 3", "gaudi3"),
+        ("NVIDIA H100 80GB HBM3", "h100-sxm"), ("NVIDIA H100 PCIe", "h100-pcie"), ("NVIDIA H200", "h200"), ("NVIDIA B200", "b200"),
+        ("NVIDIA A100-SXM4-80GB", "a100-sxm-80gb"), ("NVIDIA A100-SXM4-40GB", "a100-sxm-40gb"), ("NVIDIA A100-PCIE-40GB", "a100-pcie-40gb"),
+        ("NVIDIA A100 80GB PCIe", "a100-pcie-80gb"), ("Tesla V100-SXM2-16GB", "v100-sxm2"), ("Tesla V100-SXM2-32GB", "v100-sxm2-32gb"),
+        ("Tesla V100-PCIE-32GB", "v100-pcie"), ("Tesla V100-PCIE-16GB", "v100-pcie-16gb"), ("Tesla P100-PCIE-16GB", "p100-pcie"), ("Tesla T4", "t4"),
+        ("NVIDIA L40S", "l40s"), ("AMD Instinct MI300X", "mi300x"), ("AMD Instinct MI300X OAM", "mi300x"), ("Intel(R) Xeon(R) Platinum 8480+", "xeon-platinum-8480"),
+    ],
+)  # fmt: skip
+def test_names_that_tools_print(typed: str, name: str) -> None:
+    assert catalog.find(typed).spec.name == name
+
+
+def test_aliases_are_unique_across_files() -> None:
+    names = Counter(normal(f.stem) for f in FILES)
+    for file in FILES:
+        names.update({normal(alias) for alias in read_tree(file).get("aliases", ())} - {normal(file.stem)})
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_aliases_on_one_line_or_several_are_those_of_the_yaml() -> None:
+    """The index finds aliases without parsing; it must find what the parser finds."""
+    for file in FILES:
+        for alias in read_tree(file).get("aliases", ()):
+            assert catalog._file_of(str(alias), "machine") == file, alias
+
+
+@pytest.mark.parametrize("name", SHIPPED_CHIPS)
+def test_nearer_tier_is_not_slower(name: str) -> None:
+    tiers = chip_of(name).tiers
+    for near, far in pairwise(tiers):
+        assert near.bandwidth_byte_per_s >= far.bandwidth_byte_per_s, (near.name, far.name)
+        assert near.latency_s <= far.latency_s, (near.name, far.name)
+
+
+@pytest.mark.parametrize("name", SHIPPED_CHIPS)
+def test_matrix_units_are_not_slower_than_vector_units(name: str) -> None:
+    """In the same format always; and every format narrower than fp64 beats the vector rate in fp32."""
+    for engine in chip_of(name).engines:
+        vector = engine.vector_flop_per_s
+        for form, rate in engine.matrix_flop_per_s.items():
+            assert rate >= vector.get(form, 0.0), form
+            assert form == "fp64" or rate >= vector.get("fp32", 0.0), form
+
+
+@pytest.mark.parametrize("name", SHIPPED_CHIPS)
+def test_peak_is_units_times_clock(name: str) -> None:
+    """16-bit matrix peak = multiprocessors x a power of two x clock, or multiply-accumulators x 2 x clock: never a rate with sparsity."""
+    known = {"pascal": 0, "volta": 1024, "turing": 1024, "ampere": 2048, "ada": 1024, "hopper": 4096, "blackwell": 8192, "cdna": 1024, "cdna3": 2048}
+    chip = chip_of(name)
+    for engine in chip.engines:
+        if isinstance(engine, KernelEngine):
+            peak = engine.multiprocessors * known[chip.generation] * engine.clock_hz
+            assert engine.matrix_flop_per_s.get("fp16", 0.0) == pytest.approx(peak, rel=0.02)
+        if isinstance(engine, SpatialEngine):
+            peak = engine.arrays * engine.rows * engine.columns * 2 * engine.clock_hz
+            assert engine.matrix_flop_per_s.get("bf16", engine.matrix_flop_per_s.get("int8")) == pytest.approx(peak, rel=0.01)
+
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED_CHIPS if catalog.find(n).path.split("/")[-2] == "gpu"])
+def test_gpu_says_what_a_tile_model_needs(name: str) -> None:
+    chip = chip_of(name)
+    assert chip.tdp_w and chip.node_m
+    assert [t.name for t in chip.tiers][-1] == "host"
+    engine = chip.engine
+    if isinstance(engine, KernelEngine):
+        assert engine.shared_byte and engine.register_byte
+        cited = catalog.find(name).citations
+        for key in ("multiprocessors", "clock", "shared", "register", "shared_byte_per_clock", "special_per_clock"):
+            assert f"engines.{engine.name}.{key}" in cited
+
+
+def measured_names() -> list[str]:
+    """Every device and hardware name of the shared measurements."""
+    if not SHARED.is_dir():
+        return []
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names: set[str] = set()
+    for file in sorted(SHARED.glob("*.parquet")):
+        columns = [c for c in ("device", "hardware") if c in parquet.read_schema(file).names]
+        if columns:
+            table = parquet.read_table(file, columns=columns)
+            names.update(str(n) for c in columns for n in table.column(c).unique().to_pylist())
+    return sorted(names)
+
+
+def test_measured_devices_resolve() -> None:
+    """'NAME x4' in the tables means four of them: the catalogue writes '4xNAME'."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no measurements at {SHARED}: they are shared beside the repository, not part of it")
+    names = measured_names()
+    assert names
+    for name in names:
+        device, _, many = name.partition(" x")
+        system = catalog.find_system(f"{many}x{device}" if many else device)
+        assert system.chips == float(many or 1)

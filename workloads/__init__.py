@@ -1,0 +1,1 @@
+"""What is to be computed: operators, graphs of operators, model families, importers and scenarios."""

@@ -1,0 +1,68 @@
+"""From a name to a model: shipped configurations, the user's own ``config.json``, forgiving spellings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from magnitudes.names import NameMiss, nearest, normal
+from workloads.importers.huggingface import model_of, read_config
+from workloads.model import Model
+
+SHIPPED = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A shipped model, its published weight count, and where both come from."""
+
+    model: Model
+    published_parameters: float
+    source: str
+
+
+def model_names() -> list[str]:
+    """Names of all shipped models."""
+    return sorted(f.stem for f in SHIPPED.glob("*.json"))
+
+
+@cache
+def entry(name: str) -> ModelEntry:
+    """A shipped model with its provenance, by its exact name."""
+    file = SHIPPED / f"{name}.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    published = tree["_published"]
+    return ModelEntry(model_of(tree, name, str(file)), float(published["parameters"]), published["source"])
+
+
+def find_model(name: str) -> Model:
+    """A model by name in any spelling, or from the path of a ``config.json`` or of the folder that holds one.
+
+    Raises
+    ------
+    NameMiss
+        With the near matches.
+    ModelError
+        If a file does not describe a model.
+    """
+    path = Path(name)
+    if path.suffix == ".json":
+        return read_config(path)
+    if (path / "config.json").is_file():
+        return read_config(path / "config.json")
+    by_key = {normal(n).replace(".", ""): n for n in model_names()}
+    for key in _spellings(name):
+        if key in by_key:
+            return entry(by_key[key]).model
+    raise NameMiss("model", name, nearest(name, model_names()), "(`roofscape workloads` lists all; the path of a Hugging Face config.json works too)")
+
+
+def _spellings(name: str) -> list[str]:
+    """A name's normal form as typed, then without its owner, then without endings that do not change the shape."""
+    bare = name.lower().rpartition("/")[2].removeprefix("meta-")
+    trimmed = bare
+    for ending in ("-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-uncased", "-chat-hf"):
+        trimmed = trimmed.removesuffix(ending)
+    return [normal(n).replace(".", "") for n in (name, bare, trimmed)]

@@ -1,0 +1,216 @@
+"""Models from a Hugging Face ``config.json``, as it is published."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magnitudes.names import nearest
+from workloads.cnn import ResNet
+from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
+from workloads.model import Model, ModelError
+from workloads.transformer import Transformer
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration's fields, with clear refusals."""
+
+    where: str
+    fields: Mapping[str, Any]
+
+    def number(self, *keys: str) -> float:
+        """The first of several spellings of a field.
+
+        Raises
+        ------
+        ModelError
+            If none is there, or the value is no positive number.
+        """
+        for key in keys:
+            if self.fields.get(key) is not None:
+                return self._positive(key)
+        near = nearest(keys[0], self.fields)
+        hint = f" (near: {', '.join(near)})" if near else ""
+        raise ModelError(f"{self.where}: the field {' or '.join(keys)} is missing{hint}; add it to the configuration")
+
+    def number_or(self, default: float, *keys: str) -> float:
+        """The same, or `default` where none is there."""
+        return self.number(*keys) if any(self.fields.get(k) is not None for k in keys) else default
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """A true or false field."""
+        return bool(self.fields.get(key, default))
+
+    def _positive(self, key: str) -> float:
+        value = self.fields[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+            raise ModelError(f"{self.where}: {key} is {value!r}; it should be a positive number")
+        return float(value)
+
+
+def read_config(path: Path) -> Model:
+    """A model from a ``config.json``.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, its architecture is not known, or a field is missing or out of range.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(tree, dict):
+        raise ModelError(f"{path}: should be a JSON object with the fields of a Hugging Face configuration")
+    name = path.parent.name if path.stem == "config" and path.parent.name else path.stem
+    return model_of(tree, name, str(path))
+
+
+def model_of(tree: Mapping[str, Any], name: str, where: str) -> Model:
+    """A model from a configuration's fields.
+
+    Raises
+    ------
+    ModelError
+    """
+    kind = tree.get("model_type")
+    if kind is None:
+        raise ModelError(f"{where}: the field model_type is missing; it names the architecture, one of {', '.join(ARCHITECTURES)}")
+    if kind not in ARCHITECTURES:
+        near = nearest(str(kind), ARCHITECTURES)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ModelError(f"{where}: architecture {kind!r} is not known{hint} (known: {', '.join(ARCHITECTURES)}); add a reader to workloads/importers/huggingface.py")
+    return ARCHITECTURES[str(kind)](Config(where, tree), name)
+
+
+def _decoder(c: Config, name: str, layers: float | None = None, **own: Any) -> Transformer:
+    """What Llama and its descendants share; `own` is what differs."""
+    hidden, heads = c.number("hidden_size"), c.number("num_attention_heads")
+    layers = layers or c.number("num_hidden_layers")
+    if c.fields.get("head_dim") is None and hidden % heads:
+        raise ModelError(f"{c.where}: hidden_size {hidden:g} is not a multiple of num_attention_heads {heads:g}, and there is no head_dim")
+    shared: dict[str, Any] = {
+        "name": name,
+        "hidden": hidden,
+        "heads": heads,
+        "kv_heads": c.number_or(heads, "num_key_value_heads"),
+        "head_dim": c.number_or(hidden / heads, "head_dim"),
+        "feed_forwards": own.pop("feed_forwards", None) or ((layers, DenseFeedForward(c.number("intermediate_size"))),),
+        "windows": ((layers, None),),
+        "vocabulary": c.number("vocab_size"),
+        "tied": c.flag("tie_word_embeddings"),
+    }
+    return Transformer(**(shared | own))
+
+
+def _llama(c: Config, name: str) -> Transformer:
+    return _decoder(c, name, bias=c.flag("attention_bias") and c.flag("mlp_bias"), qkv_bias=c.flag("attention_bias"))
+
+
+def _mistral(c: Config, name: str) -> Transformer:
+    window = c.number_or(math.inf, "sliding_window")
+    return _decoder(c, name, windows=((c.number("num_hidden_layers"), window if math.isfinite(window) else None),))
+
+
+def _qwen2(c: Config, name: str) -> Transformer:
+    return _decoder(c, name, qkv_bias=True)
+
+
+def _qwen3(c: Config, name: str) -> Transformer:
+    return _decoder(c, name, head_norms=True)
+
+
+def _mixtral(c: Config, name: str) -> Transformer:
+    experts = ExpertFeedForward(c.number("num_local_experts"), c.number("num_experts_per_tok"), c.number("intermediate_size"))
+    return _decoder(c, name, feed_forwards=((c.number("num_hidden_layers"), experts),))
+
+
+def _qwen_experts(c: Config) -> tuple[tuple[float, FeedForward], ...]:
+    """Routed experts in every `decoder_sparse_step`-th layer, a dense network in the others."""
+    layers, step = c.number("num_hidden_layers"), c.number_or(1.0, "decoder_sparse_step")
+    shared = c.number_or(0.0, "shared_expert_intermediate_size")
+    sparse = float(layers // step)
+    experts = ExpertFeedForward(c.number("num_experts"), c.number("num_experts_per_tok"), c.number("moe_intermediate_size"), shared, bool(shared))
+    if sparse == layers:
+        return ((layers, experts),)
+    return ((layers - sparse, DenseFeedForward(c.number("intermediate_size"), label="_dense")), (sparse, experts))
+
+
+def _qwen2_moe(c: Config, name: str) -> Transformer:
+    return _decoder(c, name, feed_forwards=_qwen_experts(c), qkv_bias=True)
+
+
+def _qwen3_moe(c: Config, name: str) -> Transformer:
+    return _decoder(c, name, feed_forwards=_qwen_experts(c), head_norms=True)
+
+
+def _gemma2(c: Config, name: str) -> Transformer:
+    layers, window = c.number("num_hidden_layers"), c.number("sliding_window")
+    return _decoder(c, name, tied=c.flag("tie_word_embeddings", True), norms_per_layer=4.0, windows=((layers / 2.0, window), (layers / 2.0, None)))
+
+
+def _gemma(c: Config, name: str) -> Transformer:
+    return _decoder(c, name, tied=c.flag("tie_word_embeddings", True))
+
+
+def _gpt2(c: Config, name: str) -> Transformer:
+    hidden, layers = c.number("n_embd", "hidden_size"), c.number("n_layer", "num_hidden_layers")
+    inner = c.number_or(4.0 * hidden, "n_inner")
+    return _plain(c, name, hidden, layers, c.number("n_head", "num_attention_heads"), inner, positions=c.number("n_positions"))
+
+
+def _opt(c: Config, name: str) -> Transformer:
+    hidden, layers = c.number("hidden_size"), c.number("num_hidden_layers")
+    positions = c.number("max_position_embeddings") + 2.0  # two rows are kept for padding
+    return _plain(c, name, hidden, layers, c.number("num_attention_heads"), c.number("ffn_dim"), positions=positions)
+
+
+def _bloom(c: Config, name: str) -> Transformer:
+    hidden, layers = c.number("hidden_size", "n_embed"), c.number("n_layer", "num_hidden_layers")
+    return _plain(c, name, hidden, layers, c.number("n_head", "num_attention_heads"), 4.0 * hidden, extra_parameters=2.0 * hidden)
+
+
+def _gpt_neox(c: Config, name: str) -> Transformer:
+    hidden, layers = c.number("hidden_size"), c.number("num_hidden_layers")
+    return _plain(c, name, hidden, layers, c.number("num_attention_heads"), c.number("intermediate_size"), tied=False, rotary=True)
+
+
+def _bert(c: Config, name: str) -> Transformer:
+    hidden, layers = c.number("hidden_size"), c.number("num_hidden_layers")
+    return _plain(
+        c, name, hidden, layers, c.number("num_attention_heads"), c.number("intermediate_size"), encoder=True,
+        positions=c.number("max_position_embeddings"), token_types=c.number_or(0.0, "type_vocab_size"), extra_parameters=hidden * (hidden + 1.0),
+    )  # fmt: skip
+
+
+def _plain(c: Config, name: str, hidden: float, layers: float, heads: float, inner: float, **own: Any) -> Transformer:
+    """GPT-2 and its relatives: layer norms, biases everywhere, a plain activation, tied embeddings."""
+    if hidden % heads:
+        raise ModelError(f"{c.where}: the width {hidden:g} is not a multiple of the {heads:g} heads")
+    shared: dict[str, Any] = {
+        "name": name, "hidden": hidden, "heads": heads, "kv_heads": heads, "head_dim": hidden / heads,
+        "feed_forwards": ((layers, DenseFeedForward(inner, gated=False)),), "windows": ((layers, None),), "vocabulary": c.number("vocab_size"),
+        "tied": True, "norm": "layer", "bias": True, "rotary": False,
+    }  # fmt: skip
+    return Transformer(**(shared | own))
+
+
+def _resnet(c: Config, name: str) -> ResNet:
+    depths = c.fields.get("depths")
+    if not isinstance(depths, list) or not depths:
+        raise ModelError(f"{c.where}: the field depths is missing; it lists the blocks of each stage, such as [3, 4, 6, 3]")
+    bottleneck = c.fields.get("layer_type", "bottleneck") == "bottleneck"
+    return ResNet(name, tuple(float(d) for d in depths), bottleneck, c.number_or(64.0, "embedding_size"), c.number_or(224.0, "image_size"))
+
+
+ARCHITECTURES: dict[str, Callable[[Config, str], Model]] = {
+    "llama": _llama, "mistral": _mistral, "mixtral": _mixtral, "qwen2": _qwen2, "qwen2_moe": _qwen2_moe, "qwen3": _qwen3, "qwen3_moe": _qwen3_moe,
+    "gemma": _gemma, "gemma2": _gemma2, "gpt2": _gpt2, "opt": _opt, "bloom": _bloom, "gpt_neox": _gpt_neox, "bert": _bert, "resnet": _resnet,
+}  # fmt: skip

@@ -1,0 +1,150 @@
+"""What is asked of a model: one pass or many, over which sequences.
+
+A scenario becomes passes; a pass is groups of equal sequences. Any number may be a column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from magnitudes.arrays import Real, as_real
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """`batch` sequences with `new` tokens each, of `length` tokens in all (the new ones included)."""
+
+    batch: Real
+    new: Real
+    length: Real
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass through the model.
+
+    Parameters
+    ----------
+    phase : str
+        ``prefill``, ``decode``, ``mixed`` or ``images``.
+    groups : tuple of Sequences
+    repeats : Real
+        How often the scenario runs such a pass.
+    """
+
+    phase: str
+    groups: tuple[Sequences, ...]
+    repeats: Real = 1.0
+
+
+def _real(scenario: object, *names: str) -> None:
+    """Cast the sizes of a new scenario to reader types."""
+    for name in names:
+        object.__setattr__(scenario, name, as_real(getattr(scenario, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """All tokens of `batch` prompts in one pass (an encoder's forward pass, too)."""
+
+    phase: ClassVar[str] = "prefill"
+
+    batch: Real = 1.0
+    prompt: Real = 2048.0
+
+    def __post_init__(self) -> None:
+        _real(self, "batch", "prompt")
+
+    def passes(self) -> tuple[Pass, ...]:
+        return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """One new token for each of `batch` sequences that have `context` tokens before it."""
+
+    phase: ClassVar[str] = "decode"
+
+    batch: Real = 1.0
+    context: Real = 2048.0
+
+    def __post_init__(self) -> None:
+        _real(self, "batch", "context")
+
+    def passes(self) -> tuple[Pass, ...]:
+        return (Pass("decode", (Sequences(self.batch, 1.0, self.context + 1.0),)),)
+
+
+# Gauss-Legendre nodes and weights on [0, 1] with three points: exact for polynomials of degree five, and a decode
+# pass is close to linear in its context (Abramowitz and Stegun, table 25.4).
+_NODES = ((0.1127016653792583, 5 / 18), (0.5, 8 / 18), (0.8872983346207417, 5 / 18))
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """`batch` requests from prompt to last token: one prefill, which yields the first token, then ``output - 1`` decode passes."""
+
+    phase: ClassVar[str] = "inference"
+
+    batch: Real = 1.0
+    prompt: Real = 2048.0
+    output: Real = 512.0
+
+    def __post_init__(self) -> None:
+        _real(self, "batch", "prompt", "output")
+
+    def passes(self) -> tuple[Pass, ...]:
+        """The prefill, and decode passes at three contexts that stand for all (their repeats add to ``output - 1``)."""
+        steps = self.output - 1.0
+        decodes = (
+            Pass("decode", (Sequences(self.batch, 1.0, self.prompt + 1.0 + node * steps),), repeats=weight * steps) for node, weight in _NODES
+        )
+        return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)), *decodes)
+
+
+@dataclass(frozen=True, slots=True)
+class MixedBatch:
+    """A chunk of one prompt and the decodes of `batch` sequences in one pass (chunked prefill).
+
+    Parameters
+    ----------
+    chunk : Real
+        Prompt tokens in the pass.
+    chunk_context : Real
+        Tokens of that prompt done before.
+    batch, context : Real
+        As in `Decode`.
+    """
+
+    phase: ClassVar[str] = "mixed"
+
+    chunk: Real = 512.0
+    chunk_context: Real = 0.0
+    batch: Real = 32.0
+    context: Real = 2048.0
+
+    def __post_init__(self) -> None:
+        _real(self, "chunk", "chunk_context", "batch", "context")
+
+    def passes(self) -> tuple[Pass, ...]:
+        prompt = Sequences(1.0, self.chunk, self.chunk_context + self.chunk)
+        return (Pass("mixed", (prompt, Sequences(self.batch, 1.0, self.context + 1.0))),)
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """A batch of images through a vision model."""
+
+    phase: ClassVar[str] = "images"
+
+    batch: Real = 1.0
+
+    def __post_init__(self) -> None:
+        _real(self, "batch")
+
+    def passes(self) -> tuple[Pass, ...]:
+        return (Pass("images", (Sequences(self.batch, 1.0, 1.0),)),)
+
+
+Scenario = Prefill | Decode | Inference | MixedBatch | Images

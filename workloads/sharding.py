@@ -1,0 +1,73 @@
+"""How a model is cut over chips, and in which formats its numbers are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from magnitudes.arrays import Real, as_real
+from magnitudes.datatypes import DATA_TYPES, AnyDataType, DataTypeChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Parallelism:
+    """Degrees of parallelism.
+
+    Parameters
+    ----------
+    tp : Real
+        Tensor parallelism: heads and inner widths are split, with two all-reduces a layer.
+    pp : Real
+        Pipeline stages of consecutive layers.
+    ep : Real
+        Expert parallelism: a mixture's experts are spread over `ep` of the ``tp * dp`` chips of a stage, and what is left of
+        them splits each expert's width.
+    dp : Real
+        Replicas of the attention (and of the whole model where there are no experts), each with its part of the batch.
+    microbatches : Real, optional
+        Parts into which a batch is cut to fill the pipeline; as many as stages, if not said.
+    """
+
+    tp: Real = 1.0
+    pp: Real = 1.0
+    ep: Real = 1.0
+    dp: Real = 1.0
+    microbatches: Real | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("tp", "pp", "ep", "dp"):
+            object.__setattr__(self, name, as_real(getattr(self, name)))
+
+    @property
+    def chips(self) -> Real:
+        """Chips in all."""
+        return self.tp * self.pp * self.dp
+
+    @property
+    def parts(self) -> Real:
+        """Micro-batches in flight."""
+        return self.pp if self.microbatches is None else self.microbatches
+
+    @property
+    def expert_tp(self) -> Real:
+        """Chips over which the width of one expert is split."""
+        return self.tp * self.dp / self.ep
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Data types of weights, of what enters a matrix product, of keys and values, and of the stream between operators."""
+
+    weight: AnyDataType = DATA_TYPES["bf16"]
+    activation: AnyDataType = DATA_TYPES["bf16"]
+    state: AnyDataType = DATA_TYPES["bf16"]
+    stream: AnyDataType = DATA_TYPES["bf16"]
+
+
+def precision(weight: AnyDataType, activation: AnyDataType | None = None, state: AnyDataType | None = None) -> Precision:
+    """The usual formats around weights of one type.
+
+    What enters a matrix product has the weights' type, unless said; norms and residuals stay in 16 bits or wider, and so do
+    keys and values.
+    """
+    stream = weight if not isinstance(weight, DataTypeChoice) and weight.name in ("fp16", "bf16", "fp32", "tf32", "fp64") else DATA_TYPES["bf16"]
+    return Precision(weight, activation or weight, state or stream, stream)
