@@ -13,6 +13,8 @@ from hardware_specs.fields import field_values
 from magnitudes.arrays import Column
 
 SMALL = 0.01  # one percent up and down
+TIER_FIELDS = ("capacity", "bandwidth", "latency")
+LINK_FIELDS = ("bandwidth", "latency")
 
 
 def parameters(question: Question) -> list[str]:
@@ -29,11 +31,7 @@ def parameters(question: Question) -> list[str]:
         group = ".".join(path.split(".")[:2])
         if group in groups:
             kept[group] = None
-        elif owner in tiers and key in ("capacity", "bandwidth", "latency"):
-            kept[path] = None
-        elif owner in used_links and key in ("bandwidth", "latency"):
-            kept[path] = None
-        elif owner == engine.name or path == "tdp":
+        elif (owner in tiers and key in TIER_FIELDS) or (owner in used_links and key in LINK_FIELDS) or owner == engine.name or path == "tdp":
             kept[path] = None
     return list(kept)
 
@@ -67,7 +65,7 @@ def elasticities(question: Question, design: Mapping[str, Any] | None = None, ou
 
 def gains(question: Question, factor: float = 1.1, design: Mapping[str, Any] | None = None, output: str = "time_s") -> dict[str, float]:
     """Relative change of `output` when each hardware parameter alone is multiplied by `factor`, largest first."""
-    base = float(output_of(question.estimate(design or {}), output))
+    base = float(output_of(question.estimate(design or {}), output))  # type: ignore[arg-type]
     values = {path: value / base - 1.0 for path, value in _varied(question, design, factor, output).items()}
     return dict(sorted(values.items(), key=lambda item: -abs(item[1])))
 

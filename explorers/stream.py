@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,7 +34,7 @@ def evaluate(program: Program, columns: Chunk, workers: int | None = None) -> di
     rows = len(next(iter(columns.values())))
     workers = min(workers or cores(), max(1, rows // BLOCK))
     edges = np.linspace(0, rows, workers + 1).astype(int)
-    parts = [{name: column[a:b] for name, column in columns.items()} for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [{name: column[a:b] for name, column in columns.items()} for a, b in pairwise(edges)]
     if workers == 1:
         return program.run(parts[0])
     with ThreadPoolExecutor(workers) as pool:

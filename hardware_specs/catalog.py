@@ -111,7 +111,9 @@ def system_of(entry: Entry, chips: int, name: str = "", fabric: tuple[FabricLeve
         raise SpecError(entry.path, [f"{chips} chips asked for; a system has at least one"])
     levels = fabric or entry.fabric
     if chips > 1 and not levels:
-        raise SpecError(entry.path, [f"{entry.spec.name} names no fabric, so {chips} of them cannot be joined; add 'fabric: [{{link: pcie5-x16, chips: {chips}}}]'"])
+        raise SpecError(
+            entry.path, [f"{entry.spec.name} names no fabric, so {chips} of them cannot be joined; add 'fabric: [{{link: pcie5-x16, chips: {chips}}}]'"]
+        )
     if chips > 1 and levels[-1].chips < chips:
         raise SpecError(entry.path, [f"the fabric of {entry.spec.name} joins at most {levels[-1].chips:g} chips, not {chips}; add an outer level"])
     return System(name or entry.spec.name, entry.spec, float(chips), levels)
@@ -173,13 +175,15 @@ def _inherited(tree: Tree, where: str) -> Tree:
         return tree
     parent_file = _file_of(str(tree["like"]), "machine (in 'like')")
     parent = _inherited(read_tree(parent_file), str(parent_file))
-    return _merged({k: v for k, v in parent.items() if k != "aliases"}, {k: v for k, v in tree.items() if k != "like"})
+    merged: Tree = _merged({k: v for k, v in parent.items() if k != "aliases"}, {k: v for k, v in tree.items() if k != "like"})
+    return merged
 
 
 def _merged(below: Any, above: Any) -> Any:
+    """Two trees laid over each other: where both have a branch, leaf by leaf."""
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
-    return {k: _merged(below[k], above[k]) if k in below and k in above else above.get(k, below.get(k)) for k in [*below, *(a for a in above if a not in below)]}
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 
 def _fabric(tree: Tree) -> tuple[FabricLevel, ...]:

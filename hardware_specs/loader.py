@@ -133,8 +133,8 @@ def reader_of(tree: Tree) -> Reader:
     """A reader that knows the sources of a file; mistakes in the table are noted in it."""
     sources: dict[str, Citation] = {}
     mistakes: list[str] = []
-    for key, entry in (tree.get("sources") or {}).items():
-        entry = entry if isinstance(entry, dict) else {"title": entry}
+    for key, given in (tree.get("sources") or {}).items():
+        entry = given if isinstance(given, dict) else {"title": given}
         kind, title = str(entry.get("kind", "datasheet")), str(entry.get("title", ""))
         if kind not in KINDS or not title:
             mistakes.append(f"sources.{key}: needs a title and a kind out of {', '.join(KINDS)}")

@@ -35,8 +35,18 @@ def this_machine_tree() -> dict[str, Any]:
             "guess": {"kind": "assumed", "title": "not reported by the system; `roofscape calibrate` measures it"},
         },
         "tiers": {
-            "llc": {"kind": "SRAM", "capacity": f"{cache_byte} B @system", "bandwidth": f"{cores * 32 * clock_hz / 1e9:.6g} GB/s @guess", "latency": "20 ns @guess"},
-            "ddr": {"kind": "DDR", "capacity": f"{_memory_byte()} B @system", "bandwidth": f"{max(1, min(cores, 8)) * ASSUMED_CHANNEL_BYTE_PER_S / 1e9:.6g} GB/s @guess", "latency": "90 ns @guess"},
+            "llc": {
+                "kind": "SRAM",
+                "capacity": f"{cache_byte} B @system",
+                "bandwidth": f"{cores * 32 * clock_hz / 1e9:.6g} GB/s @guess",
+                "latency": "20 ns @guess",
+            },
+            "ddr": {
+                "kind": "DDR",
+                "capacity": f"{_memory_byte()} B @system",
+                "bandwidth": f"{max(1, min(cores, 8)) * ASSUMED_CHANNEL_BYTE_PER_S / 1e9:.6g} GB/s @guess",
+                "latency": "90 ns @guess",
+            },
         },
         "engines": {
             "cores": {

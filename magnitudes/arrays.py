@@ -105,8 +105,8 @@ def minimum(a: Real, b: Real) -> Real:
     if isinstance(b, Reader):
         return b.apply("minimum", a, b)  # type: ignore[no-any-return]
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return np.minimum(a, b)  # type: ignore[arg-type]
-    return a if a <= b else b  # type: ignore[operator]
+        return np.minimum(a, b)
+    return a if a <= b else b
 
 
 def maximum(a: Real, b: Real) -> Real:
@@ -116,8 +116,8 @@ def maximum(a: Real, b: Real) -> Real:
     if isinstance(b, Reader):
         return b.apply("maximum", a, b)  # type: ignore[no-any-return]
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return np.maximum(a, b)  # type: ignore[arg-type]
-    return a if a >= b else b  # type: ignore[operator]
+        return np.maximum(a, b)
+    return a if a >= b else b
 
 
 def largest(numbers: Iterable[Real]) -> Real:
@@ -171,7 +171,7 @@ def both(a: Condition, b: Condition) -> Condition:
         return b if a else False
     if isinstance(b, bool):
         return a if b else False
-    return a & b  # type: ignore[operator]
+    return a & b
 
 
 def either(a: Condition, b: Condition) -> Condition:
@@ -180,7 +180,7 @@ def either(a: Condition, b: Condition) -> Condition:
         return True if a else b
     if isinstance(b, bool):
         return True if b else a
-    return a | b  # type: ignore[operator]
+    return a | b
 
 
 def where(condition: Condition, a: Real, b: Real) -> Real:
@@ -224,3 +224,16 @@ def as_real(x: object) -> Real:
         return x
     array = np.asarray(x, dtype=np.float64)
     return float(array) if array.ndim == 0 else array
+
+
+def as_float(x: Real) -> float:
+    """A number that is one design's: what a table or a file shows.
+
+    Raises
+    ------
+    TypeError
+        For columns, regions and formulas.
+    """
+    if not isinstance(x, float | int):
+        raise TypeError(f"one number expected, not {type(x).__name__}: pick a row first")
+    return float(x)

@@ -92,7 +92,7 @@ def _power(a: Any, b: Any) -> Interval:
     if bool(np.any(np.asarray(x.low) < 0)):
         raise ValueError("a power of an interval that reaches below zero has no bound here; keep the base of a law's power positive")
     corners = (x.low**y.low, x.low**y.high, x.high**y.low, x.high**y.high)
-    return Interval(reduce(minimum, corners), reduce(maximum, corners))  # type: ignore[arg-type]
+    return Interval(reduce(minimum, corners), reduce(maximum, corners))
 
 
 def _less(a: Any, b: Any) -> Truth:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from magnitudes.errors import InputError
 
 
-class NameMiss(InputError):
+class NameMiss(InputError):  # noqa: N818 - what it is, as LookupError's kin read
     """A name that is not known, with those that come near."""
 
     def __init__(self, kind: str, name: str, near: Sequence[str], remedy: str = "") -> None:

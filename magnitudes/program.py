@@ -106,7 +106,7 @@ class _Bench:
     def _bound(self, instruction: Instruction) -> Callable[[], Any]:
         target = self.places["mask" if instruction.function in LOGICAL else "buffer"][instruction.target]
         operands = [self._place(k, o) for o, k in zip(instruction.operands, instruction.kinds, strict=True)]
-        function = _select if instruction.function == "where" else FUNCTIONS[instruction.function]
+        function: Callable[..., Any] = _select if instruction.function == "where" else FUNCTIONS[instruction.function]
         return partial(function, *operands, target)
 
 

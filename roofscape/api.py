@@ -75,7 +75,7 @@ def estimate(
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
-    set: Mapping[str, Any] | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
 
@@ -119,9 +119,7 @@ def estimate(
     'hbm'
     """
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, fidelity=fidelity, timing=timing, spill=spill, set=set)
-    return spine.estimate(
-        q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), fidelity=fidelity, timing=timing, spill=spill
-    )
+    return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), fidelity=fidelity, timing=timing, spill=spill)
 
 
 def question(
@@ -137,7 +135,7 @@ def question(
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
-    set: Mapping[str, Any] | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Question:
     """A question to be compiled and asked of many designs; parameters as in `estimate`."""
     found, machine = model(of), system(on)

@@ -46,7 +46,10 @@ class Request:
         return [*(getattr(self.scenario, f) for f in FIELDS[self.scenario.phase]), *self.options.values(), *(self.options.get("set") or {}).values()]
 
     def _row(self, index: int) -> Request:
-        pick = lambda v: v[index] if isinstance(v, np.ndarray | list) else v  # noqa: E731
+
+        def pick(v: Any) -> Any:
+            return v[index] if isinstance(v, np.ndarray | list) else v
+
         fields = {f: pick(getattr(self.scenario, f)) for f in FIELDS[self.scenario.phase]}
         values = {k: pick(v) for k, v in (self.options.get("set") or {}).items()}
         options = {k: pick(v) for k, v in self.options.items() if k != "set"} | {"set": values}

@@ -1,8 +1,8 @@
 """The spine: a model, a system and a scenario become an estimate. Read this first.
 
-    Model + Scenario -> Workload --+
-                                   +-> Cost of each operator -> schedule -> Estimate
-    System ---------> Machine -----+
+Model + Scenario -> Workload --+
+                               +-> Cost of each operator -> schedule -> Estimate
+System ---------> Machine -----+
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from hardware_specs.schema import Chip, Engine, System, Tier
 from magnitudes.arrays import Real, choose, largest
-from magnitudes.errors import InputError
 from magnitudes.datatypes import AnyDataType, DataType, DataTypeChoice
+from magnitudes.errors import InputError
 
 
 class MachineError(InputError):

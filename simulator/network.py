@@ -83,5 +83,3 @@ def collective_parts(operator: Collective, fabric: tuple[FabricLevel, ...]) -> t
         parts[link.name] = where(members > 1.0, level_s, 0.0)
         time_s = time_s + parts[link.name]
     return time_s, parts
-
-

@@ -8,7 +8,6 @@ from magnitudes.arrays import Real
 from workloads.graph import Workload
 from workloads.operator import Operand, Residency
 
-
 SUSTAINED_S = 1.0  # inside a model the chip is busy before and after each kernel
 
 

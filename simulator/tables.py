@@ -39,7 +39,10 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
         and its parts under ``memory``; ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource;
         ``operators``, each with ``name, kind, phase, count, time_s`` (of one call), ``bound, flop, byte`` (of one call on one chip) and ``parts``.
     """
-    pick = lambda x: row(x, index)  # noqa: E731
+
+    def pick(x: Any) -> Any:
+        return row(x, index)
+
     scenario = {f.name: pick(getattr(estimate.scenario, f.name)) for f in fields(estimate.scenario)}
     cut = {n: pick(getattr(estimate.cut, n)) for n in ("tp", "pp", "ep", "dp")}
     time_s, use = pick(estimate.time_s), estimate.memory

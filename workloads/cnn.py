@@ -146,4 +146,3 @@ class ResNet:
         if layer.name == "stem":
             pooled = elements / 4.0
             chain.add(Elementwise(name="max_pool", elements=pooled, reads=4.0, flop_per_element=9.0, element=stream, output=stream))
-

@@ -135,10 +135,13 @@ class ExpertFeedForward:
         _exchange(chain, "dispatch", tokens, hidden, self.topk, cut, formats.activation.byte)
         wide = 2.0 if self.gated else 1.0
         groups = self.experts / cut.ep
-        shape = {"rows": rows, "groups": groups, "active": active, "a": formats.activation, "b": formats.weight, "c": stream}
-        chain.add(GroupedContraction(name="expert_gate_up" if self.gated else "expert_up", n=wide * inner, k=hidden, **shape))
+
+        def experts(name: str, n: Real, k: Real) -> GroupedContraction:
+            return GroupedContraction(name=name, rows=rows, n=n, k=k, groups=groups, active=active, a=formats.activation, b=formats.weight, c=stream)
+
+        chain.add(experts("expert_gate_up" if self.gated else "expert_up", wide * inner, hidden))
         chain.add(activation("expert_activation", rows * inner, self.gated, formats))
-        chain.add(GroupedContraction(name="expert_down", n=hidden, k=inner, **shape))
+        chain.add(experts("expert_down", hidden, inner))
         _exchange(chain, "combine", tokens, hidden, self.topk, cut, stream.byte)
         routed = chain.add(
             Elementwise(name="weighted_sum", elements=tokens * hidden, reads=self.topk, flop_per_element=2.0 * self.topk, element=stream, output=stream)

@@ -65,7 +65,7 @@ class Workload:
         """Compulsory traffic of one class of operands over the whole pass."""
         return total(n.count * n.operator.byte_of(residency) for n in self.nodes)
 
-    def to_networkx(self) -> nx.DiGraph:
+    def to_networkx(self) -> nx.DiGraph[str]:
         """The graph: nodes bear `operator` and `count`, edges the bytes of the tensor between (`byte`).
 
         Raises
@@ -75,7 +75,7 @@ class Workload:
         """
         import networkx as nx
 
-        graph = nx.DiGraph()
+        graph: nx.DiGraph[str] = nx.DiGraph()
         for node in self.nodes:
             graph.add_node(node.operator.name, operator=node.operator, count=node.count)
         for node in self.nodes:
@@ -89,7 +89,7 @@ class Workload:
         return graph
 
 
-def from_networkx(graph: nx.DiGraph) -> Workload:
+def from_networkx(graph: nx.DiGraph[str]) -> Workload:
     """A workload from a graph whose nodes bear `operator` and `count`.
 
     Raises
@@ -119,8 +119,8 @@ def fused(nodes: Iterable[Node]) -> tuple[Node, ...]:
     result: dict[str, Node] = {}
     renamed: dict[str, str] = {}
     held: dict[str, Node] = {}  # sums that wait for the norm behind them
-    for node in nodes:
-        node = replace(node, after=tuple(dict.fromkeys(renamed.get(a, a) for a in node.after)))
+    for unfused in nodes:
+        node = replace(unfused, after=tuple(dict.fromkeys(renamed.get(a, a) for a in unfused.after)))
         operator = node.operator
         last = result.get(node.after[0]) if node.after else None
         if isinstance(operator, Elementwise) and operator.fuses == "producer" and last and isinstance(last.operator, Contraction | Convolution):

@@ -97,9 +97,7 @@ class Inference:
     def passes(self) -> tuple[Pass, ...]:
         """The prefill, and decode passes at three contexts that stand for all (their repeats add to ``output - 1``)."""
         steps = self.output - 1.0
-        decodes = (
-            Pass("decode", (Sequences(self.batch, 1.0, self.prompt + 1.0 + node * steps),), repeats=weight * steps) for node, weight in _NODES
-        )
+        decodes = (Pass("decode", (Sequences(self.batch, 1.0, self.prompt + 1.0 + node * steps),), repeats=weight * steps) for node, weight in _NODES)
         return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)), *decodes)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from hardware_specs.catalog import Entry, chip_names, find, find_system, link_names, system_names
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import Chip, System
+from magnitudes.arrays import as_float
 from magnitudes.units import show
 
 
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _list(as_json: bool) -> None:
     chips = [_summary(find(name)) for name in chip_names()]
-    everything = {"chips": chips, "links": link_names(), "systems": system_names()}
+    everything: dict[str, Any] = {"chips": chips, "links": link_names(), "systems": system_names()}
     if as_json:
         print(json.dumps(everything, indent=2))
         return
@@ -42,8 +43,8 @@ def _summary(entry: Entry) -> dict[str, Any]:
     best = next((f for f in ("bf16", "fp16", "fp32") if f in rates), next(iter(rates)))
     return {
         "name": chip.name, "title": chip.title, "vendor": chip.vendor, "family": chip.family, "execution": chip.engine.execution,
-        "memory": show(float(memory.capacity_byte), "byte"), "bandwidth": show(float(memory.bandwidth_byte_per_s), "byte/s"),
-        "matrix": f"{show(float(rates[best]), 'flop/s')} {best}", "tdp": show(float(chip.tdp_w), "w") if chip.tdp_w is not None else "-",
+        "memory": show(as_float(memory.capacity_byte), "byte"), "bandwidth": show(as_float(memory.bandwidth_byte_per_s), "byte/s"),
+        "matrix": f"{show(as_float(rates[best]), 'flop/s')} {best}", "tdp": show(as_float(chip.tdp_w), "w") if chip.tdp_w is not None else "-",
     }  # fmt: skip
 
 
@@ -57,14 +58,18 @@ def _show(name: str, as_json: bool) -> None:
     else:
         values = {"bandwidth": spec.bandwidth_byte_per_s, "latency": spec.latency_s}
         units = {"bandwidth": "bandwidth_byte_per_s", "latency": "latency_s"}
-    rows = [_row(path, float(value), units[path], entry) for path, value in values.items()]  # type: ignore[arg-type]
+    rows = [_row(path, as_float(value), units[path], entry) for path, value in values.items()]
     if as_json:
         fabric = [{"link": level.link.name, "chips": level.chips if level.chips < float("inf") else None} for level in entry.fabric]
         print(json.dumps({"name": spec.name, "title": getattr(spec, "title", spec.name), "fabric": fabric, "values": rows}, indent=2))
         return
     from roofscape.report.terminal import show_table
 
-    show_table(f"{spec.name}: {getattr(spec, 'title', spec.name)}", ["field", "value", "kind", "source"], [[r["field"], r["shown"], r["kind"], r["source"]] for r in rows])
+    show_table(
+        f"{spec.name}: {getattr(spec, 'title', spec.name)}",
+        ["field", "value", "kind", "source"],
+        [[r["field"], r["shown"], r["kind"], r["source"]] for r in rows],
+    )
 
 
 def find_any(name: str) -> Entry:

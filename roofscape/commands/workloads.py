@@ -45,8 +45,15 @@ def _show(name: str, as_json: bool) -> None:
     model = find_model(name)
     scenario = default_scenario(model)
     by_phase = {run.phase: model.workload(run, Parallelism(), Precision()) for run in scenario.passes()}
-    rows = [
-        {"phase": phase, "name": n.operator.name, "kind": n.operator.kind, "count": _number(n.count), "flop": _number(n.operator.flop), "byte": _number(n.operator.byte)}
+    rows: list[dict[str, Any]] = [
+        {
+            "phase": phase,
+            "name": n.operator.name,
+            "kind": n.operator.kind,
+            "count": _number(n.count),
+            "flop": _number(n.operator.flop),
+            "byte": _number(n.operator.byte),
+        }
         for phase, load in by_phase.items()
         for n in load.nodes
     ]

@@ -89,7 +89,19 @@ def _show_operators(design: Mapping[str, Any]) -> None:
     rows = []
     for o in operators:
         share = o["count"] * o["time_s"] / whole[o["phase"]]
-        rows.append([o["phase"], o["name"], f"{o['count']:g}", show(o["time_s"], "s"), f"{share:.1%}", bar(share), o["bound"], show(o["flop"], "flop"), show(o["byte"], "byte")])
+        rows.append(
+            [
+                o["phase"],
+                o["name"],
+                f"{o['count']:g}",
+                show(o["time_s"], "s"),
+                f"{share:.1%}",
+                bar(share),
+                o["bound"],
+                show(o["flop"], "flop"),
+                show(o["byte"], "byte"),
+            ]
+        )
     columns = ["phase", "operator", "count", "time each", "share", "", "bound", "flop", "bytes"]
     if len(whole) == 1:
         columns, rows = columns[1:], [r[1:] for r in rows]

@@ -32,7 +32,7 @@ def cost_law(machine: Machine, fidelity: str, timing: str) -> CostLaw:
     assert execution in ENGINES
     if fidelity == "tile" and execution in TILE_LAWS:
         return TILE_LAWS[execution](machine, timing)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if fidelity == "tile":
         notes = (f"no tile law for the execution model {execution!r} of {machine.chip.name} yet: this is its roofline, the physical floor",)
     return CostLaw("roofline", lambda operator, count, _: roofline_cost(operator, count, machine), notes)

@@ -12,15 +12,27 @@ from simulator.kernels.convolution import convolution_parts
 from simulator.kernels.elementwise import elementwise_parts
 from simulator.kernels.experts import grouped_parts
 from simulator.kernels.matrix import matrix_parts
-from simulator.kernels.rows import row_parts
 from simulator.kernels.routing import routing_parts
+from simulator.kernels.rows import row_parts
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine
 from simulator.network import collective_parts
 from simulator.reuse import Reuse
 from workloads.operator import (
-    Attention, Collective, Contraction, Convolution, Elementwise, Gather, GroupedContraction, Normalization, Operator, Routing, Scan, Softmax, Transfer,
+    Attention,
+    Collective,
+    Contraction,
+    Convolution,
+    Elementwise,
+    Gather,
+    GroupedContraction,
+    Normalization,
+    Operator,
+    Routing,
+    Scan,
+    Softmax,
+    Transfer,
 )  # fmt: skip
 
 Law = Callable[[Any, Machine, Timing, Reuse], tuple[Real, dict[str, Real]]]

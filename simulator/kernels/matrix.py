@@ -98,7 +98,7 @@ def hit_share(reuse_byte: Real, machine: Machine) -> Real:
     if machine.cache is None:
         return 0.0
     c = table("matrix")
-    ratio = reuse_byte * (c["cache_copies"].get(machine.chip.generation, 1.0) / c["cache_usable"]) / machine.cache.capacity_byte
+    ratio: Real = reuse_byte * (c["cache_copies"].get(machine.chip.generation, 1.0) / c["cache_usable"]) / machine.cache.capacity_byte
     return 1.0 / (1.0 + ratio * ratio * ratio)
 
 
@@ -128,7 +128,7 @@ def _translation(operator: Contraction, machine: Machine, engine: KernelEngine, 
         return 1.0
     panel = minimum(operator.m + operator.n, 256.0 * sqrt(engine.multiprocessors)) * operator.k * operator.a.byte
     beyond = maximum(0.0, panel / reach_byte - 1.0)
-    return 1.0 + c["translation_slow"] * beyond / (beyond + 3.0)
+    return 1.0 + float(c["translation_slow"]) * beyond / (beyond + 3.0)
 
 
 def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str, Real]]:
@@ -149,7 +149,9 @@ def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str
     memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / (p.unit_byte_per_s * busy_units))
     work_s = waves * maximum(mac_s, feed_s) / split
     switch_s = p.menu.tile_switch * rows * columns / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
-    joined_s = where(split > 1.0, p.menu.split_clk / p.engine.clock_hz + o.batch * o.m * o.n * FP32_SUM_BYTE * c["split_traffic"] * split / p.feed_byte_per_s, 0.0)
+    joined_s = where(
+        split > 1.0, p.menu.split_clk / p.engine.clock_hz + o.batch * o.m * o.n * FP32_SUM_BYTE * c["split_traffic"] * split / p.feed_byte_per_s, 0.0
+    )
     time_s = maximum(work_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
     compute = "matrix" if p.menu.half_side == 0.0 else "vector"
     parts = {compute: waves * mac_s / split, _cache_name(p.machine): waves * feed_s / split, p.machine.memory.name: memory_s}
@@ -179,7 +181,7 @@ def _throttle_s(p: Product, busy_s: Real, reuse: Reuse) -> Real:
     joule = 1e-12 * (p.how.pj_per_flop * energy_scale(p.machine) * p.operator.matrix_flop + c["pj_per_byte"] * p.memory_byte)
     deficit_s = maximum(0.0, joule / p.machine.chip.tdp_w - busy_s)
     around_s = busy_s + reuse.busy_s
-    return c["throttle_share"] * deficit_s * around_s / (around_s + p.menu.throttle_s)
+    return float(c["throttle_share"]) * deficit_s * around_s / (around_s + p.menu.throttle_s)
 
 
 def _front_s(p: Product) -> Real:
@@ -192,4 +194,3 @@ def _front_s(p: Product) -> Real:
     stream_s = moved_byte * ((1.0 - hit) / p.memory_byte_per_s + hit / p.feed_byte_per_s)
     rows = o.m / p.engine.multiprocessors
     return stream_s + p.how.front_s + p.how.row_s * rows + p.how.first_rows_s * minimum(1.0, 0.5 * rows)
-

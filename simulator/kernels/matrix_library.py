@@ -186,6 +186,6 @@ def energy_scale(machine: Machine) -> Real:
     engine = machine.engine
     assert isinstance(engine, KernelEngine)
     published_nm = 7.0 if machine.chip.node_m is None else machine.chip.node_m * 1e9
-    node_nm = table("matrix")["node_nm"].get(machine.chip.generation, published_nm)
+    node_nm: float = table("matrix")["node_nm"].get(machine.chip.generation, published_nm)
     base_hz = engine.base_clock_hz if engine.base_clock_hz is not None else 0.75 * engine.clock_hz
     return node_nm / 5.0 * 1.4e9 / base_hz

@@ -86,7 +86,9 @@ def model_of(tree: Mapping[str, Any], name: str, where: str) -> Model:
     if kind not in ARCHITECTURES:
         near = nearest(str(kind), ARCHITECTURES)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ModelError(f"{where}: architecture {kind!r} is not known{hint} (known: {', '.join(ARCHITECTURES)}); add a reader to workloads/importers/huggingface.py")
+        raise ModelError(
+            f"{where}: architecture {kind!r} is not known{hint} (known: {', '.join(ARCHITECTURES)}); add a reader to workloads/importers/huggingface.py"
+        )
     return ARCHITECTURES[str(kind)](Config(where, tree), name)
 
 
