@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).parent
 THIS_MACHINE = "this-machine"
 _ALIASES = re.compile(r"^aliases:\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
 _VENDORS = ("nvidia", "nv", "amd", "intel", "ia", "google", "tesla", "instinct", "geforce", "aws")
-_MANY = re.compile(r"^\s*(\d+)\s*[xX*]\s*(.+)$")
+_MANY = re.compile(r"^\s*(\d+)\s*[xX*]\s*(.+)$|^(.+?)\s+[xX*]\s*(\d+)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +76,45 @@ def find(name: str) -> Entry:
         return _read_tree(this_machine_tree(), THIS_MACHINE)
     if name.endswith((".yaml", ".yml")):
         return _read(Path(name))
-    return _read(_file_of(name, "machine"))
+    file = _file_of(name, "machine")
+    if file.parent.name == "system":
+        raise SpecError(str(file), [f"{file.stem} is a system of chips, not one chip; name its chip, or ask for the system with --on {file.stem}"])
+    return _read(file)
 
 
 def find_system(name: str) -> System:
-    """A system by name, or as many chips as a leading number says (``8xh100-sxm``, ``4xmy_chip.yaml``).
+    """A system by name, or as many chips as a number says (``8xh100-sxm``, ``4xmy_chip.yaml``, ``A100-SXM-80GB x4``).
 
     Raises
     ------
     NameMiss, SpecError
     """
-    many = _MANY.match(name)
-    if many:
-        return system_of(find(many[2]), int(many[1]), name=name)
+    chips, chip = _counted(name)
+    if chips is not None:
+        return system_of(find(chip), chips, name=name)
     if not name.endswith((".yaml", ".yml")) and normal(name) != normal(THIS_MACHINE):
         file = _file_of(name, "machine")
         if file.parent.name == "system":
             tree = read_tree(file)
             return system_of(find(str(tree["chip"])), int(tree["chips"]), name=file.stem, fabric=_fabric(tree))
     return system_of(find(name), 1)
+
+
+def is_system(name: str) -> bool:
+    """Whether a name means several chips joined, not one."""
+    if _counted(name)[0] is not None:
+        return True
+    if name.endswith((".yaml", ".yml")) or normal(name) == normal(THIS_MACHINE):
+        return False
+    return _file_of(name, "machine").parent.name == "system"
+
+
+def _counted(name: str) -> tuple[int | None, str]:
+    """How many chips a name asks for, and of which; None where it says no number."""
+    match = _MANY.match(name)
+    if match is None:
+        return None, name
+    return (int(match[1]), match[2]) if match[1] else (int(match[4]), match[3])
 
 
 def system_of(entry: Entry, chips: int, name: str = "", fabric: tuple[FabricLevel, ...] = ()) -> System:

@@ -24,6 +24,7 @@ from magnitudes.names import nearest
 from magnitudes.units import UnitError, bare_name, parse
 
 T = TypeVar("T")
+POSITIVE = ("_per_s", "_hz", "capacity_byte", "multiprocessors", "cores")  # fields that something is divided by
 Tree = dict[str, Any]
 
 
@@ -100,6 +101,8 @@ class Reader:
             return math.nan
         if not number >= 0:
             self.fault(path, f"{text.strip()!r} is negative; a size, rate or time is zero or more")
+        elif number == 0 and name.endswith(POSITIVE):
+            self.fault(path, f"{text.strip()!r} is zero; a rate, clock or capacity is more than that: leave out what is not there")
         return number
 
     def _no_source(self, source: str) -> str:
@@ -208,6 +211,8 @@ def _check_beside(reader: Reader, tree: Tree) -> None:
     engines = tree["engines"] if isinstance(tree.get("engines"), dict) else {}
     for name, engine in engines.items():
         beside = engine.get("beside") if isinstance(engine, dict) else None
+        if beside == []:
+            reader.fault(f"engines.{name}.beside", f"names no tier; an engine stands beside at least one (tiers: {', '.join(names)})")
         for tier in beside if isinstance(beside, list) else [beside] if beside else []:
             if names and str(tier) not in names:
                 near = nearest(str(tier), names)

@@ -24,11 +24,11 @@ class Tier:
         Technology, for example ``HBM3``, ``SRAM``, ``DDR5``, ``NAND``.
     capacity_byte, bandwidth_byte_per_s : Real
         Datasheet capacity, and peak read bandwidth as the engines beside it see it.
-    write_byte_per_s : Real, optional
+    write_bandwidth_byte_per_s : Real, optional
         Peak write bandwidth, where it differs from reading.
     latency_s : Real
         Time from request to first byte, unloaded.
-    read_j_per_byte, write_j_per_byte : Real, optional
+    read_energy_j_per_byte, write_energy_j_per_byte : Real, optional
         Energy of moving a byte to the engine and back.
     """
 
@@ -36,10 +36,10 @@ class Tier:
     kind: str
     capacity_byte: Real
     bandwidth_byte_per_s: Real
-    write_byte_per_s: Real | None = None
+    write_bandwidth_byte_per_s: Real | None = None
     latency_s: Real = 0.0
-    read_j_per_byte: Real | None = None
-    write_j_per_byte: Real | None = None
+    read_energy_j_per_byte: Real | None = None
+    write_energy_j_per_byte: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class NearMemoryEngine(Engine):
         Memory channels, banks a channel, and compute units in all.
     column_byte, row_byte : Real
         Bytes of one column access, and of one open row.
-    column_s, activate_s, precharge_s, refresh_s, refresh_interval_s, four_activate_s : Real
+    column_to_column_s, activate_s, precharge_s, refresh_s, refresh_interval_s, four_activate_s : Real
         Command timing: tCCD, tRCD, tRP, tRFC, tREFI, tFAW.
     """
 
@@ -142,7 +142,7 @@ class NearMemoryEngine(Engine):
     units: Real = 1.0
     column_byte: Real = 32.0
     row_byte: Real = 1024.0
-    column_s: Real = 0.0
+    column_to_column_s: Real = 0.0
     activate_s: Real = 0.0
     precharge_s: Real = 0.0
     refresh_s: Real = 0.0

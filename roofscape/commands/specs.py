@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from hardware_specs.catalog import Entry, chip_names, find, find_system, link_names, system_names
+from hardware_specs.catalog import Entry, chip_names, find, find_system, is_system, link_names, system_names
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import Chip, System
 from magnitudes.arrays import as_float
@@ -74,7 +74,7 @@ def _show(name: str, as_json: bool) -> None:
 
 def find_any(name: str) -> Entry:
     """A chip or link by name; a system's chip."""
-    return find(find_system(name).chip.name) if name in system_names() or name[:1].isdigit() else find(name)
+    return find(find_system(name).chip.name) if is_system(name) else find(name)
 
 
 def _row(path: str, value: float, unit: str, entry: Entry) -> dict[str, Any]:

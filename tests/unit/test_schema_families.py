@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 import yaml
 
+from hardware_specs import catalog
 from hardware_specs.loader import SpecError, read_chip
-from hardware_specs.schema import NearMemoryEngine, SpatialEngine, StreamingEngine
+from hardware_specs.schema import ENGINES, Chip, Link, NearMemoryEngine, SpatialEngine, StreamingEngine, Tier
+from magnitudes.units import bare_name
 
 PIM = """
 name: bank-pim
@@ -16,7 +19,7 @@ title: 5 HBM3 stacks with units in the banks, beside an xPU's HBM port
 family: pim
 source: AttAcc (ASPLOS 2024), table 2, rounded
 tiers:
-  banks: {kind: HBM3-PIM, capacity: 80 GiB, bandwidth: 84 TB/s, latency: 30 ns, read: 0.9 pJ/bit}
+  banks: {kind: HBM3-PIM, capacity: 80 GiB, bandwidth: 84 TB/s, latency: 30 ns, read_energy: 0.9 pJ/bit}
   host: {kind: DDR5, capacity: 1 TiB, bandwidth: 300 GB/s}
 engines:
   units:
@@ -67,7 +70,7 @@ title: one weight-stationary array with a vector unit
 family: array
 source: a teaching design
 tiers:
-  buffer: {kind: SRAM, capacity: 512 KiB, bandwidth: 256 GB/s, read: 1.2 pJ/B}
+  buffer: {kind: SRAM, capacity: 512 KiB, bandwidth: 256 GB/s, read_energy: 1.2 pJ/B}
   dram: {kind: LPDDR4, capacity: 4 GiB, bandwidth: 25.6 GB/s, latency: 80 ns}
 engines:
   array:
@@ -141,7 +144,7 @@ def test_pim() -> None:
     assert engine.activate_s == pytest.approx(24.7e-9)
     assert engine.refresh_interval_s == pytest.approx(6.59e-6)
     assert chip.main_memory(engine).name == "banks"
-    assert chip.main_memory(engine).read_j_per_byte == pytest.approx(0.9e-12 * 8)
+    assert chip.main_memory(engine).read_energy_j_per_byte == pytest.approx(0.9e-12 * 8)
     spill = chip.spill_tier(engine)
     assert spill is not None
     assert spill.name == "host"
@@ -191,3 +194,36 @@ def test_three_mistakes_are_reported_together() -> None:
     assert "tiers.hbm.bandwith" in text and "did you mean bandwidth" in text
     assert "engines.sm.clock" in text and "Hz" in text
     assert "engines.sm.beside" in text and "did you mean hbm" in text
+
+
+@pytest.mark.parametrize("record", [Tier, Link, Chip, *ENGINES.values()])
+def test_no_two_fields_are_spelled_alike_in_files(record: type) -> None:
+    keys = [bare_name(f.name) for f in fields(record)]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("clock: 650 MHz", "clock: 0 Hz", "engines.units.clock: '0 Hz' is zero"),
+        ("bandwidth: 84 TB/s", "bandwidth: 0 B/s", "tiers.banks.bandwidth: '0 B/s' is zero"),
+        ("beside: banks", "beside: []", "engines.units.beside: names no tier"),
+        ("latency: 30 ns", "latency: -30 ns", "tiers.banks.latency: '-30 ns' is negative"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(old: str, new: str, message: str) -> None:
+    with pytest.raises(SpecError, match="1 mistake") as caught:
+        read_chip(tree(PIM.replace(old, new)), "text")
+    assert message in str(caught.value)
+
+
+def test_counts_before_or_behind_a_name() -> None:
+    for name in ("4xa100-sxm-80gb", "4 x A100-SXM-80GB", "A100-SXM-80GB x4"):
+        system = catalog.find_system(name)
+        assert (system.chips, system.chip.name) == (4.0, "a100-sxm-80gb")
+
+
+def test_a_system_is_no_chip() -> None:
+    assert catalog.is_system("DGX H100")
+    with pytest.raises(SpecError, match="is a system of chips, not one chip"):
+        catalog.find("dgx-h100")
