@@ -108,7 +108,7 @@ class Elementwise(Operator):
         Elements written.
     state_elements : Real
         Elements written to a cache besides, as `state`.
-    reads : float
+    reads : Real
         Elements read for each one written.
     flop_per_element : float
     fuses : str
@@ -119,7 +119,7 @@ class Elementwise(Operator):
 
     elements: Real
     state_elements: Real = 0.0
-    reads: float = 1.0
+    reads: Real = 1.0
     flop_per_element: float = 1.0
     element: AnyDataType = BF16
     output: AnyDataType = BF16

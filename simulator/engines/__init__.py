@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hardware_specs.schema import ENGINES
 from magnitudes.names import nearest
 from simulator.engines.kernel import kernel_law
+from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError
 from simulator.roofline import roofline_cost
@@ -15,11 +16,18 @@ FIDELITIES = ("roofline", "tile")
 TIMINGS = ("kernel", "graph", "eager")
 
 # execution model -> its law finer than the roofline, made for a machine and a timing context
-TILE_LAWS: dict[str, Callable[[Machine, str], CostLaw]] = {"kernel": kernel_law}
+TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {"kernel": kernel_law}
 
 
-def cost_law(machine: Machine, fidelity: str, timing: str) -> CostLaw:
+def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "") -> CostLaw:
     """The law of an engine at the fidelity asked for; the roofline, with a note, where its execution model is not there yet.
+
+    Parameters
+    ----------
+    timing : str or Timing
+        A context by name, or one with its host's own pace.
+    library : str
+        The implementation of attention, experts or collectives that was chosen by name; empty for the usual one.
 
     Raises
     ------
@@ -27,11 +35,12 @@ def cost_law(machine: Machine, fidelity: str, timing: str) -> CostLaw:
         If the fidelity or the timing context is not known.
     """
     _check("fidelity", fidelity, FIDELITIES)
-    _check("timing", timing, TIMINGS)
+    timing = timing if isinstance(timing, Timing) else Timing(timing)
+    _check("timing", timing.context, TIMINGS)
     execution = machine.engine.execution
     assert execution in ENGINES
     if fidelity == "tile" and execution in TILE_LAWS:
-        return TILE_LAWS[execution](machine, timing)
+        return TILE_LAWS[execution](machine, timing, library)
     notes: tuple[str, ...] = ()
     if fidelity == "tile":
         notes = (f"no tile law for the execution model {execution!r} of {machine.chip.name} yet: this is its roofline, the physical floor",)

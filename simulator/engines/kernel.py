@@ -52,15 +52,24 @@ LAWS: dict[type[Operator], Law] = {
 }
 
 
-def kernel_law(machine: Machine, timing: str) -> CostLaw:
-    """The tile law of a chip in a timing context."""
-    context = Timing(timing)
+# operators of which several implementations are at hand: laws that also take the name of one
+LIBRARY_LAWS: dict[type[Operator], Callable[[Any, Machine, Timing, Reuse, str], tuple[Real, dict[str, Real]]]] = {
+    Attention: attention_parts,
+    GroupedContraction: grouped_parts,
+}
+
+
+def kernel_law(machine: Machine, timing: Timing, library: str = "") -> CostLaw:
+    """The tile law of a chip in a timing context, with a named implementation where operators have several (empty: the usual one)."""
 
     def cost(operator: Operator, count: Real, reuse: Reuse) -> Cost:
         if isinstance(operator, Collective):
             time_s, parts = collective_parts(operator, machine.system.fabric)
         else:
-            time_s, parts = LAWS[type(operator)](operator, machine, context, reuse)
+            if library and type(operator) in LIBRARY_LAWS:
+                time_s, parts = LIBRARY_LAWS[type(operator)](operator, machine, timing, reuse, library)
+            else:
+                time_s, parts = LAWS[type(operator)](operator, machine, timing, reuse)
             rest_s = time_s - largest(parts.values())
             parts = {**parts, "launch": rest_s} if "launch" not in parts else parts
         return Cost(operator, count, time_s, parts)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, floor, maximum, minimum, where
+from magnitudes.arrays import Real, ceil, equal, floor, maximum, minimum, where
 from magnitudes.datatypes import AnyDataType, DataTypeChoice
 from simulator.calibration import table
 from simulator.kernels.cache import byte_s
@@ -178,11 +178,10 @@ def _fixed_s(library: PrefillLibrary | DecodeLibrary, operator: Attention, machi
 
     The clocks were measured in graph replays; another timing context shifts them by what it counts more or less.
     """
-    clocks = library.fixed_clk + (library.cast_clk if _is_narrow(operator.state) else 0.0)
-    if isinstance(operator.head_dim, float) and operator.head_dim == 192.0:
-        clocks += library.odd_clk
+    clocks: Real = library.fixed_clk + (library.cast_clk if _is_narrow(operator.state) else 0.0)
+    clocks = clocks + where(equal(operator.head_dim, 192.0), library.odd_clk, 0.0)
     if isinstance(library, PrefillLibrary) and operator.window is not None:
-        clocks += library.window_clk
+        clocks = clocks + library.window_clk
     return clocks / _engine(machine).clock_hz + (timing.start_s - Timing("graph").start_s)
 
 

@@ -64,9 +64,9 @@ def expert_library(name: str = DEFAULT_LIBRARY) -> ExpertLibrary:
     return ExpertLibrary(**rows.get(name, rows["default"]))
 
 
-def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing, reuse: Reuse, library: str = DEFAULT_LIBRARY) -> tuple[Real, dict[str, Real]]:
+def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing, reuse: Reuse, library: str | None = None) -> tuple[Real, dict[str, Real]]:
     """Time of one grouped product, and what each resource alone needs [s]."""
-    c, engine = expert_library(library), machine.engine
+    c, engine = expert_library(library or DEFAULT_LIBRARY), machine.engine
     assert isinstance(engine, KernelEngine)
     load = operator.rows / maximum(operator.groups, 1.0)
     tile = _tile(operator, load)

@@ -1,0 +1,76 @@
+"""The pace of the host behind eager measurements: one number a host, read off kernels that are too small to matter.
+
+An eager call lasts as long as the framework's path to the launch, until the kernel outlasts it. That path belongs to the host's
+processor and framework, not to the device, and its shortest length is measured by any tiny kernel. The lengths of the paths of
+different operators relative to each other are the framework's (`simulator.kernels.timing.HOST_PATH`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from magnitudes.arrays import Column
+from simulator.validation.prediction import Context, predict
+from simulator.validation.tidy import Table
+
+TINY_S = 8e-6  # a kernel this short hides behind any host seen so far (17 to 45 us)
+ENOUGH_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The host of one source's device.
+
+    Attributes
+    ----------
+    host_s : float
+        Time of its cheapest eager operator.
+    rows : int
+        Tiny kernels that it was read off.
+    """
+
+    file: str
+    source: str
+    device: str
+    host_s: float
+    rows: int
+
+
+def hosts_of(table: Table, context: Context) -> tuple[Host, ...]:
+    """The hosts of a table's eager rows, where enough tiny kernels show them.
+
+    The path of each tiny kernel is known in units of the host's cheapest operator, so that each measures it; the median counts.
+    """
+    eager = table.frame["timing"] == "eager"
+    if "host_us" in table.frame.columns:
+        eager &= table.frame["host_us"].isna()
+    if context.fidelity == "roofline" or context.timing not in (None, "eager") or not eager.any():
+        return ()
+    table = replace(table, frame=table.frame[eager])
+    work_s = _times(table, replace(context, timing="kernel"))
+    tiny = work_s < TINY_S
+    table = replace(table, frame=table.frame[tiny])
+    if table.frame.empty:
+        return ()
+    keys = set(zip(table.frame["source"], table.frame["device"], strict=True))
+    path = _times(table, replace(context, hosts=dict.fromkeys(keys, 1.0)))
+    host_s = table.frame["measured_us"].to_numpy(np.float64) * 1e-6 / path
+    grouped: Mapping[object, object] = table.frame.groupby(["source", "device"], observed=True).indices
+    found = []
+    for key, rows in grouped.items():
+        assert isinstance(key, tuple) and isinstance(rows, np.ndarray)
+        if len(rows) >= ENOUGH_ROWS:
+            found.append(Host(table.file, str(key[0]), str(key[1]), float(np.median(host_s[rows])), len(rows)))
+    return tuple(found)
+
+
+def _times(table: Table, context: Context) -> Column:
+    """Predicted times in the order of the table's rows [s]; infinite where there is no law."""
+    times = np.full(len(table.frame), np.inf)
+    place = {row: i for i, row in enumerate(table.frame.index)}
+    for rows, prediction in predict(table, context)[1]:
+        times[[place[r] for r in rows]] = prediction.time_s
+    return times

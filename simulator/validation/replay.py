@@ -1,0 +1,50 @@
+"""What surrounds a kernel that a benchmark calls over and over: everything it touches comes round again, a call later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from magnitudes.arrays import Real, total
+from simulator.reuse import SUSTAINED_S, Reuse
+from workloads.operator import Operand, Operator, Residency
+
+# Copies of the weights that a benchmark takes in turn so that caches do not flatter it (aiconfigurator's linear layers: README of the data set).
+WEIGHT_COPIES = {"aiconfigurator": 6.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Replay(Reuse):
+    """A kernel on repeat.
+
+    Parameters
+    ----------
+    call_byte : Real
+        Bytes that one call touches: what it needs again was last touched so long ago.
+    """
+
+    call_byte: Real = 0.0
+
+    def distance_byte(self, operand: Operand) -> Real:
+        """Reuse distance of one operand."""
+        return self.weight_byte if operand.residency is Residency.WEIGHT else self.call_byte
+
+
+def replay(operator: Operator, weight_copies: float = 1.0) -> Replay:
+    """The surroundings of an operator that is called over and over, alone on the chip."""
+    call_byte, weight_byte = operator.byte, operator.byte_of(Residency.WEIGHT)
+    return Replay(
+        weight_byte=call_byte + (weight_copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte
+    )
+
+
+def inside(calls: Iterable[tuple[Operator, Real]], *, busy: bool) -> Reuse:
+    """The surroundings of operators that run one after another, over and over: a weight comes round after all of them, an activation was just made.
+
+    Parameters
+    ----------
+    busy : bool
+        Whether they are a whole model, under which a chip reaches its steady clock.
+    """
+    everything = total(count * operator.byte_of(Residency.WEIGHT) for operator, count in calls)
+    return Reuse(everything, everything, 0.0, SUSTAINED_S if busy else 0.0)

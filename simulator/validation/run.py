@@ -1,0 +1,146 @@
+"""Validation: tables in, predictions and scores out. The order of work, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.validation.files import read_table, table_files
+from simulator.validation.host import Host, hosts_of
+from simulator.validation.prediction import Context, checked, predict
+from simulator.validation.scores import GROUP, Headline, Score, group_scores, headlines
+from simulator.validation.tidy import Table, TableError, Unscored, summed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("predicted_us", "bound", "flop", "byte")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to validate.
+
+    Parameters
+    ----------
+    fidelity : str
+        ``tile`` or ``roofline``.
+    timing : str, optional
+        Timing context instead of what the tables say.
+    host_s : float, optional
+        Time of the cheapest eager operator of all hosts; read off tiny kernels, host by host, if not said.
+    sample : int, optional
+        Rows of each group at most, evenly spread.
+    """
+
+    fidelity: str = "tile"
+    timing: str | None = None
+    host_s: float | None = None
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """All rows that were predicted, their scores, and the rows that were not, with the reason.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The tidy rows with ``file``, ``predicted_us``, ``bound``, ``flop`` and ``byte``.
+    """
+
+    frame: pd.DataFrame
+    scores: tuple[Score, ...]
+    headline: dict[str, Headline]
+    unscored: tuple[Unscored, ...]
+    hosts: tuple[Host, ...]
+    options: Options
+
+
+def validate(path: Path, options: Options | None = None, progress: Callable[[str], None] = lambda _: None) -> Validation:
+    """Predict every row of a table, or of all tables of a folder, and score every group.
+
+    Parameters
+    ----------
+    progress : callable
+        Told each file's name before it is worked on.
+
+    Raises
+    ------
+    TableError
+        If a single table cannot be read, or no row of any can be scored.
+    """
+    import pandas as pd
+
+    options = options or Options()
+    files = table_files(path)
+    frames, unscored, hosts = [], [], []
+    for file in files:
+        progress(file.name)
+        try:
+            done = _scored(read_table(file), options)
+        except TableError as error:
+            if len(files) == 1:
+                raise
+            unscored.append(Unscored(str(error), 0, file.name))
+            continue
+        frames.append(done[0].frame)
+        unscored.extend(done[0].unscored)
+        hosts.extend(done[1])
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if frame.empty:
+        reasons = "; ".join(f"{u.file}: {u.reason} ({u.rows:,} rows)" for u in summed(unscored))
+        raise TableError(f"{path}: no row can be scored. {reasons}")
+    scores = tuple(group_scores(frame))
+    return Validation(frame, scores, headlines(scores), tuple(summed(unscored)), tuple(hosts), options)
+
+
+def _scored(table: Table, options: Options) -> tuple[Table, tuple[Host, ...]]:
+    """One table with predictions, and the hosts behind its eager rows."""
+    table = checked(sampled(table, options.sample))
+    context = Context(options.fidelity, timing=options.timing)
+    if options.host_s is not None:
+        known = dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), options.host_s)
+        return with_predictions(table, replace(context, hosts=known)), ()
+    hosts = hosts_of(table, context)
+    return with_predictions(table, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts})), hosts
+
+
+def sampled(table: Table, rows: int | None) -> Table:
+    """At most so many rows of each group, evenly spread over the table's order: the same rows every time."""
+    if rows is None or table.frame.empty:
+        return table
+    keys = [k for k in GROUP if k in table.frame.columns]
+    place = table.frame.groupby(keys, observed=True).cumcount().to_numpy()
+    size = table.frame.groupby(keys, observed=True)["measured_us"].transform("size").to_numpy()
+    step = np.maximum(1.0, size / rows)
+    kept = np.floor(place / step) > np.floor((place - 1) / step)
+    return replace(table, frame=table.frame[kept])
+
+
+def with_predictions(table: Table, context: Context) -> Table:
+    """A checked table whose rows have predictions: ``predicted_us``, ``bound``, ``flop``, ``byte``."""
+    import pandas as pd
+
+    table, batches = predict(table, context)
+    new = [
+        pd.DataFrame({"predicted_us": p.time_s * 1e6, "bound": p.bound, "flop": p.flop, "byte": p.byte}, index=rows) for rows, p in batches
+    ]
+    columns = pd.concat(new) if new else pd.DataFrame(columns=list(SHOWN))
+    return replace(table, frame=table.frame.join(columns, how="inner").assign(file=table.file))
+
+
+def breakdown(frame: pd.DataFrame, options: Options, hosts: tuple[Host, ...]) -> list[dict[str, Any]]:
+    """What each resource alone would need [s], for some rows of a validation: what the worst rows show."""
+    parts: dict[Any, dict[str, Any]] = {}
+    for file, rows in frame.groupby("file", sort=False):
+        known = {(h.source, h.device): h.host_s for h in hosts if h.file == file}
+        context = Context(options.fidelity, known if options.host_s is None else None, options.timing)
+        for index, p in predict(Table(str(file), rows), context)[1]:
+            for place, row in enumerate(index):
+                parts[row] = {name: float(part[place]) for name, part in p.parts.items()}
+    return [parts[i] for i in frame.index]
