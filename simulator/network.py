@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from hardware_specs.schema import FabricLevel, Link
 from magnitudes.arrays import Real, maximum, minimum, where
+from simulator.calibration import table
 from workloads.operator import Collective
 
 
@@ -53,33 +54,24 @@ def wire_floor_s(operator: Collective, fabric: tuple[FabricLevel, ...]) -> dict[
     return {link.name: byte / link.bandwidth_byte_per_s for link, byte, _ in level_traffic(operator, fabric)}
 
 
-# Library properties of NCCL and of the serving stacks' own kernels, fitted on aiconfigurator's and Vidur's collectives (A100 and H100
-# judged by each other: 17 %).
-PAYLOAD = 0.75  # share of a link's rate that is payload
-START_S = 6.0e-6  # channel set-up and completion
-FILL_BYTE, FILL_LIMIT_S = 15e6, 70e-6  # bytes that fill the channels' pipeline at the largest chunk, and the longest it takes
-SMALL_START_S, SMALL_PAYLOAD, SMALL_SYNC_S = 4.6e-6, 0.64, 4.4e-6  # peer-to-peer kernels: floor, payload, second barrier of the two-shot form
-SMALL_LIMIT_BYTE = 8.0 * 2**20  # above it the serving stacks hand over to NCCL
-HOP_SHARE = {"all_reduce": 2.0, "all_gather": 1.0, "reduce_scatter": 1.0, "all_to_all": 0.15, "send": 1.0}  # steps of a ring, per other member
-
-
 def collective_parts(operator: Collective, fabric: tuple[FabricLevel, ...]) -> tuple[Real, dict[str, Real]]:
     """Time of a collective, level after level, and what each link needs [s].
 
     On each level the better of a ring with a filling pipeline (NCCL) and, for an all-reduce of small messages, a peer-to-peer
     kernel that reads all others at once. Nothing is charged where a level has one member.
     """
+    c = table("collectives")
     time_s: Real = 0.0
     parts: dict[str, Real] = {}
     for link, byte, members in level_traffic(operator, fabric):
-        wire_s = byte / (PAYLOAD * link.bandwidth_byte_per_s)
-        largest_fill_s = minimum(FILL_BYTE / (PAYLOAD * link.bandwidth_byte_per_s), FILL_LIMIT_S)
-        hops_s = HOP_SHARE[operator.pattern] * (members - 1.0) * link.latency_s
-        level_s = START_S + hops_s + wire_s + wire_s * largest_fill_s / (wire_s + largest_fill_s)
+        wire_s = byte / (c["payload"] * link.bandwidth_byte_per_s)
+        largest_fill_s = minimum(c["fill_byte"] / (c["payload"] * link.bandwidth_byte_per_s), c["fill_limit_s"])
+        hops_s = c["hop_share"][operator.pattern] * (members - 1.0) * link.latency_s
+        level_s = c["start_s"] + hops_s + wire_s + wire_s * largest_fill_s / (wire_s + largest_fill_s)
         if operator.pattern == "all_reduce":
-            one_shot_s = operator.message_byte * (members - 1.0) / (SMALL_PAYLOAD * link.bandwidth_byte_per_s)
-            small_s = SMALL_START_S + link.latency_s + minimum(one_shot_s, one_shot_s * 2.0 / members + SMALL_SYNC_S)
-            level_s = where(operator.message_byte <= SMALL_LIMIT_BYTE, minimum(level_s, small_s), level_s)
+            one_shot_s = operator.message_byte * (members - 1.0) / (c["small_payload"] * link.bandwidth_byte_per_s)
+            small_s = c["small_start_s"] + link.latency_s + minimum(one_shot_s, one_shot_s * 2.0 / members + c["small_sync_s"])
+            level_s = where(operator.message_byte <= c["small_limit_byte"], minimum(level_s, small_s), level_s)
         parts[link.name] = where(members > 1.0, level_s, 0.0)
         time_s = time_s + parts[link.name]
     return time_s, parts

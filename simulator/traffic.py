@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from magnitudes.arrays import Real
+from simulator.calibration import constant
 from simulator.machine import Machine
 
-# Share of the datasheet bandwidth that a streaming kernel sustains. Measured: 0.73 to 0.92 over P100 to MI100 (mean of NeuSight's elementwise
-# operators, each device judged by the mean of the others: folds 0.78 to 0.87); what is lost goes to refresh, turnarounds and row misses.
-DRAM_SUSTAINED = 0.82
-# Share of a cache that data to be used again may fill before it is evicted, and how sharply: aiconfigurator's replays with rotating copies.
-CACHE_SHARE, CACHE_POWER = 0.8, 4.0
-# Share of the last-level cache's read bandwidth under the usual mixture of reads and writes: Vidur's `add` on an A100.
-CACHE_SUSTAINED = 0.6
 
-
-def miss_share(reuse_byte: Real, capacity_byte: Real, share: float = CACHE_SHARE, power: float = CACHE_POWER) -> Real:
+def miss_share(reuse_byte: Real, capacity_byte: Real, share: float, power: float) -> Real:
     """Share of an operand that a cache no longer holds.
 
     A smooth step where the reuse distance passes the capacity: ``1 - 1 / (1 + (distance / (share * capacity)) ** power)``.
@@ -24,6 +17,10 @@ def miss_share(reuse_byte: Real, capacity_byte: Real, share: float = CACHE_SHARE
     reuse_byte : Real
         Bytes touched since the operand was last touched.
     capacity_byte : Real
+    share : float
+        Of the capacity that data to be used again may fill before it is evicted.
+    power : float
+        How sharply.
     """
     ratio = reuse_byte / (share * capacity_byte)
     steep = ratio * ratio * ratio * ratio if power == 4.0 else ratio**power
@@ -32,4 +29,16 @@ def miss_share(reuse_byte: Real, capacity_byte: Real, share: float = CACHE_SHARE
 
 def sustained_byte_per_s(machine: Machine) -> Real:
     """Main-memory bandwidth that a streaming kernel sustains."""
-    return DRAM_SUSTAINED * machine.memory.bandwidth_byte_per_s
+    return constant("streaming", "dram_sustained") * machine.memory.bandwidth_byte_per_s
+
+
+def cache_byte_per_s(machine: Machine) -> Real:
+    """Last-level cache bandwidth that a streaming kernel sustains, under the usual mixture of reads and writes.
+
+    Raises
+    ------
+    AssertionError
+        If the machine has no cache: the caller asks before.
+    """
+    assert machine.cache is not None
+    return constant("streaming", "cache_sustained") * machine.cache.bandwidth_byte_per_s

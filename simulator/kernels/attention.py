@@ -8,12 +8,11 @@ their properties are rows of ``calibration/attention.json``.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, equal, floor, maximum, minimum, where
 from magnitudes.datatypes import AnyDataType, DataTypeChoice
-from simulator.calibration import table
+from simulator.calibration import derived, table
 from simulator.kernels.cache import byte_s
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -128,7 +127,7 @@ def library_name(generation: str, name: str | None = None) -> str:
     return str(tables["same_library"].get(name, name))
 
 
-@cache
+@derived
 def prefill_library(name: str, generation: str) -> PrefillLibrary:
     """The row of a library; flashinfer dispatches to another implementation on Blackwell."""
     rows = table("attention")["prefill"]
@@ -136,7 +135,7 @@ def prefill_library(name: str, generation: str) -> PrefillLibrary:
     return PrefillLibrary(**rows.get(key, rows["default"]), compiled=name == "triton")
 
 
-@cache
+@derived
 def decode_library(name: str) -> DecodeLibrary:
     """The row of a library."""
     rows = table("attention")["decode"]

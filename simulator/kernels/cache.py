@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from magnitudes.arrays import Real, minimum
+from simulator.calibration import constant
 from simulator.machine import Machine
-
-# Share of the cache that a replayed working set can keep: fully resident at 0.7 of it, gone at 1.06 (aiconfigurator's decode attention).
-RESIDENT_SHARE = 0.9
 
 
 def byte_s(reuse_byte: Real, machine: Machine, memory_share: float, cache_share: float) -> Real:
@@ -21,7 +19,8 @@ def byte_s(reuse_byte: Real, machine: Machine, memory_share: float, cache_share:
     if machine.cache is None:
         return from_memory_s
     from_cache_s = minimum(from_memory_s, 1.0 / (cache_share * machine.cache.bandwidth_byte_per_s))
-    square = (reuse_byte / (RESIDENT_SHARE * machine.cache.capacity_byte)) * (reuse_byte / (RESIDENT_SHARE * machine.cache.capacity_byte))
+    ratio = reuse_byte / (constant("attention", "resident_share") * machine.cache.capacity_byte)
+    square = ratio * ratio
     fourth = square * square
     eighth = fourth * fourth
     return from_memory_s + (from_cache_s - from_memory_s) / (1.0 + eighth * eighth)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, maximum, minimum, smallest, where
 from magnitudes.datatypes import DataType
+from simulator.calibration import constant
 from simulator.kernels.elementwise import missed_byte
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine, matrix_format
@@ -16,15 +17,8 @@ from simulator.reuse import Reuse
 from simulator.traffic import sustained_byte_per_s
 from workloads.operator import Convolution
 
-# Library properties of cuDNN's kernels, fitted on NeuSight's V100 and A100 and on DeepBench's V100; devices left out: 24 %.
-DIRECT, FUSED, BATCHED = 0.77, 0.66, 0.71  # issue efficiency of implicit GEMM, fused and batched Winograd
-FILL_STEPS = 10.0  # prologue and epilogue of a tile, in steps of the contraction
-FILTER_TRANSFORM = 0.4  # of the sustained bandwidth, in the strided transform of filters
-KERNEL_GAP_S = 8e-6  # each further kernel of a chain
-MATRIX = 0.90  # of matrix units in implicit GEMM with long runs of channels (in-sample: one device)
-HALF_RUN_BYTE = 96.0  # one pixel's channels are gathered as one run; a run this long reaches half the rate
-MATRIX_START_S = 8e-6
-DIRECT_TILES = ((128.0, 128.0, 1.0), (128.0, 64.0, 0.95), (128.0, 32.0, 0.85), (64.0, 64.0, 0.8))  # pixels, channels, relative efficiency
+# Tiles of cuDNN's kernels (a library property): pixels, channels, relative efficiency.
+DIRECT_TILES = ((128.0, 128.0, 1.0), (128.0, 64.0, 0.95), (128.0, 32.0, 0.85), (64.0, 64.0, 0.8))
 BATCHED_TILES = ((128.0, 128.0, 1.0), (64.0, 64.0, 0.85), (128.0, 32.0, 0.8), (32.0, 128.0, 0.8))
 DEPTH = 8.0  # the contraction is padded to steps of this many
 
@@ -42,10 +36,17 @@ def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, r
     else:
         rate = machine.matrix_flop_per_s(operator.a)
         depth = operator.cin / operator.groups * operator.kernel_h * operator.kernel_w
-        direct_s = _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, _padded(depth), DIRECT_TILES, DIRECT * rate, machine)
+        direct_s = _tiled_s(
+            operator.groups, _pixels(operator), operator.cout / operator.groups, _padded(depth), DIRECT_TILES, _constant("direct") * rate, machine
+        )
         work_s = _with_winograd(operator, maximum(direct_s, moving_s), moving_s, rate, machine)
         parts["vector"] = minimum(direct_s, work_s)
     return timing.finish_s(work_s, "convolution"), parts
+
+
+def _constant(name: str) -> float:
+    """A library property of cuDNN's kernels."""
+    return constant("convolution", name)
 
 
 def _pixels(operator: Convolution) -> Real:
@@ -60,9 +61,9 @@ def _matrix_direct_s(operator: Convolution, machine: Machine) -> Real:
     """Implicit GEMM on matrix units: short runs of channels feed them badly."""
     channels = _padded(operator.cin / operator.groups)
     run_byte = channels * operator.a.byte
-    rate = MATRIX * machine.matrix_flop_per_s(operator.a) * run_byte / (run_byte + HALF_RUN_BYTE)
+    rate = _constant("matrix") * machine.matrix_flop_per_s(operator.a) * run_byte / (run_byte + _constant("half_run_byte"))
     depth = channels * operator.kernel_h * operator.kernel_w
-    return _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, depth, DIRECT_TILES, rate, machine) + MATRIX_START_S
+    return _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, depth, DIRECT_TILES, rate, machine) + _constant("matrix_start_s")
 
 
 def _with_winograd(operator: Convolution, direct_s: Real, moving_s: Real, rate: Real, machine: Machine) -> Real:
@@ -87,10 +88,10 @@ def _fused_winograd_s(operator: Convolution, moving_s: Real, rate: Real, machine
     wide = operator.batch * ceil(operator.out_h / 8.0) * ceil(operator.out_w / 16.0)
     tall = ceil(operator.batch / 4.0) * ceil(operator.out_h / 8.0) * ceil(operator.out_w / 4.0)
     blocks = operator.groups * minimum(wide, tall) * ceil(operator.cout / operator.groups / 32.0)
-    steps = _padded(operator.cin / operator.groups) + FILL_STEPS
+    steps = _padded(operator.cin / operator.groups) + _constant("fill_steps")
     flop = 2.0 * 16.0 * 32.0 * 32.0
-    product_s = ceil(blocks / _multiprocessors(machine)) * steps * flop * _multiprocessors(machine) / (FUSED * rate)
-    return maximum(product_s, moving_s) + _weight_byte(operator) * (1.0 + 16.0 / 9.0) / (FILTER_TRANSFORM * sustained_byte_per_s(machine))
+    product_s = ceil(blocks / _multiprocessors(machine)) * steps * flop * _multiprocessors(machine) / (_constant("fused") * rate)
+    return maximum(product_s, moving_s) + _weight_byte(operator) * (1.0 + 16.0 / 9.0) / (_constant("filter_transform") * sustained_byte_per_s(machine))
 
 
 def _batched_winograd_s(operator: Convolution, rate: Real, machine: Machine) -> Real:
@@ -99,11 +100,17 @@ def _batched_winograd_s(operator: Convolution, rate: Real, machine: Machine) -> 
     inner_byte = 36.0 * squares * operator.a.byte * (operator.cin + operator.cout)
     weight_byte, byte_per_s = _weight_byte(operator), sustained_byte_per_s(machine)
     product_s = _tiled_s(
-        36.0 * operator.groups, squares, operator.cout / operator.groups, _padded(operator.cin / operator.groups), BATCHED_TILES, BATCHED * rate, machine
+        36.0 * operator.groups,
+        squares,
+        operator.cout / operator.groups,
+        _padded(operator.cin / operator.groups),
+        BATCHED_TILES,
+        _constant("batched") * rate,
+        machine,
     )
     product_s = maximum(product_s, (inner_byte + 4.0 * weight_byte) / byte_per_s)
-    transform_s = (inner_byte + operator.byte - weight_byte) / byte_per_s + 5.0 * weight_byte / (FILTER_TRANSFORM * byte_per_s)
-    return product_s + transform_s + 3.0 * KERNEL_GAP_S
+    transform_s = (inner_byte + operator.byte - weight_byte) / byte_per_s + 5.0 * weight_byte / (_constant("filter_transform") * byte_per_s)
+    return product_s + transform_s + 3.0 * _constant("kernel_gap_s")
 
 
 def _weight_byte(operator: Convolution) -> Real:
@@ -121,4 +128,4 @@ def _tiled_s(count: Real, m: Real, n: Real, k: Real, tiles: tuple[tuple[float, f
     wave_flop = smallest(
         ceil(count * ceil(m / tile_m) * ceil(n / tile_n) / units) * (2.0 * tile_m * tile_n / efficiency) for tile_m, tile_n, efficiency in tiles
     )
-    return wave_flop * (k + FILL_STEPS) * units / rate
+    return wave_flop * (k + _constant("fill_steps")) * units / rate

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from magnitudes.arrays import Real, largest, total
+from simulator.calibration import table
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
-from simulator.traffic import CACHE_SUSTAINED, miss_share, sustained_byte_per_s
+from simulator.traffic import cache_byte_per_s, miss_share, sustained_byte_per_s
 from workloads.operator import Operator
 
 
@@ -18,7 +19,7 @@ def streaming_parts(operator: Operator, machine: Machine, reuse: Reuse) -> dict[
     """
     parts = {machine.memory.name: missed_byte(operator, machine, reuse) / sustained_byte_per_s(machine)}
     if machine.cache is not None:
-        parts[machine.cache.name] = operator.byte / (CACHE_SUSTAINED * machine.cache.bandwidth_byte_per_s)
+        parts[machine.cache.name] = operator.byte / cache_byte_per_s(machine)
     parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
     return parts
 
@@ -27,8 +28,8 @@ def missed_byte(operator: Operator, machine: Machine, reuse: Reuse) -> Real:
     """Bytes of an operator that main memory must deliver or take."""
     if machine.cache is None:
         return operator.byte
-    capacity = machine.cache.capacity_byte
-    return total(o.byte * miss_share(reuse.distance_byte(o), capacity) for o in operator.operands if not _is_zero(o.byte))
+    c, capacity = table("streaming"), machine.cache.capacity_byte
+    return total(o.byte * miss_share(reuse.distance_byte(o), capacity, c["cache_share"], c["cache_power"]) for o in operator.operands if not _is_zero(o.byte))
 
 
 def _is_zero(byte: Real) -> bool:

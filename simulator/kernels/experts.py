@@ -7,12 +7,11 @@ One compiled kernel serves all experts (Gale et al., MegaBlocks, 2023, for the i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, maximum, minimum, where
 from magnitudes.datatypes import AnyDataType, DataType
-from simulator.calibration import table
+from simulator.calibration import derived, table
 from simulator.kernels.cache import byte_s
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -57,7 +56,7 @@ class ExpertLibrary:
     moves: float
 
 
-@cache
+@derived
 def expert_library(name: str = DEFAULT_LIBRARY) -> ExpertLibrary:
     """The row of a library."""
     rows = table("experts")["libraries"]

@@ -6,13 +6,12 @@ The values are in ``calibration/matrix.json`` with their provenance; here they g
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, choose
 from magnitudes.datatypes import AnyDataType, DataType, DataTypeChoice
-from simulator.calibration import table
+from simulator.calibration import derived, table
 from simulator.machine import Machine, matrix_format
 
 Tiles = tuple[tuple[float, float], ...]
@@ -118,7 +117,7 @@ def in_fp32(machine: Machine, element: AnyDataType) -> bool:
     return all((matrix_format(machine.engine, o) or "fp32") in ("fp32", "fp64") for o in options)
 
 
-@cache
+@derived
 def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) -> Scheduling:
     """The menu and habits of a generation's library for one kind of product (``gemm``, ``linear``, ``bmm``), in fp32 where `wide`."""
     c = coefficients(wide)
@@ -148,7 +147,7 @@ def _served_as(machine: Machine, element: DataType) -> str:
     return matrix_format(machine.engine, element) or ""
 
 
-@cache
+@derived
 def _arithmetic(generation: str, served: str, name: str, kind: str) -> Arithmetic:
     c = coefficients(served in ("", "fp32", "fp64"))
     if not served:

@@ -10,19 +10,13 @@ from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, clip, maximum, minimum, total, where
+from simulator.calibration import constant, table
 from simulator.kernels.elementwise import missed_byte
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
-from simulator.traffic import CACHE_SUSTAINED, miss_share, sustained_byte_per_s
+from simulator.traffic import cache_byte_per_s, miss_share, sustained_byte_per_s
 from workloads.operator import Normalization, Operator, Softmax
-
-# Fitted on NeuSight's softmax and LayerNorm, devices left out; see VALIDATION.md for their errors.
-ROW_CACHE_SHARE, ROW_CACHE_POWER = 0.45, 3.2  # share of the cache that rows to be read again may fill
-REDUCTION_S = 0.8e-6  # one block-wide reduction with its two barriers
-NEAR_LATENCY = 0.56  # reading what is near, or storing, in units of the memory's latency
-LOADS_IN_FLIGHT = 2.15  # unrolled loads of one thread
-EXPOSED = 0.65  # of the shorter of bandwidth and latency that does not hide behind the longer
 
 # Threads that a multiprocessor holds (vendors' programming guides); 2048 elsewhere.
 RESIDENT_THREADS = {"turing": 1024.0, "ada": 1536.0, "cdna1": 2560.0}
@@ -43,8 +37,8 @@ class RowKernel:
         Block-wide reductions a row.
     vector_byte : float
         Bytes a load; one element at a time where 0.
-    unroll : float
-        Loads that one thread keeps in flight.
+    unrolled : bool
+        Whether one thread keeps several loads in flight.
     """
 
     passes: Real
@@ -52,11 +46,11 @@ class RowKernel:
     threads: Real
     reductions: Real
     vector_byte: float = 16.0
-    unroll: float = LOADS_IN_FLIGHT
+    unrolled: bool = True
 
 
 LAYER_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=128.0, reductions=1.0)  # PyTorch: Welford, then scale
-RMS_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=1024.0, reductions=0.3, vector_byte=0.0, unroll=1.0)  # serving libraries: scalar loads
+RMS_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=1024.0, reductions=0.3, vector_byte=0.0, unrolled=False)  # serving libraries: scalar loads
 
 
 def softmax_kernel(cols: Real) -> RowKernel:
@@ -85,11 +79,11 @@ def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timin
     parts = {machine.memory.name: _memory_s(operator, kernel, slots * row_byte, machine, reuse)}
     if machine.cache is not None:
         again_byte = (kernel.passes - 1.0) * operator.rows * row_byte
-        parts[machine.cache.name] = (operator.byte + again_byte) / (CACHE_SUSTAINED * machine.cache.bandwidth_byte_per_s)
+        parts[machine.cache.name] = (operator.byte + again_byte) / cache_byte_per_s(machine)
     parts["latency"] = _latency_s(operator, kernel, row_byte, slots, machine)
     parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
     moving_s = maximum(parts[machine.memory.name], parts[machine.cache.name]) if machine.cache else parts[machine.memory.name]
-    work_s = maximum(moving_s, parts["latency"]) + EXPOSED * minimum(moving_s, parts["latency"])
+    work_s = maximum(moving_s, parts["latency"]) + constant("rows", "exposed") * minimum(moving_s, parts["latency"])
     path = "softmax" if isinstance(operator, Softmax) else "layernorm"
     return timing.finish_s(maximum(work_s, parts["vector"]), path), parts
 
@@ -106,7 +100,8 @@ def _memory_s(operator: Operator, kernel: RowKernel, resident_byte: Real, machin
     first_byte = missed_byte(operator, machine, reuse)
     if machine.cache is None:
         return first_byte / sustained_byte_per_s(machine)
-    lost = miss_share(resident_byte, machine.cache.capacity_byte, ROW_CACHE_SHARE, ROW_CACHE_POWER)
+    c = table("rows")
+    lost = miss_share(resident_byte, machine.cache.capacity_byte, c["cache_share"], c["cache_power"])
     read_byte = total(o.byte for o in operator.operands if o.name == "input")
     return (first_byte + (kernel.passes - 1.0) * lost * read_byte) / sustained_byte_per_s(machine)
 
@@ -115,6 +110,7 @@ def _latency_s(operator: Softmax | Normalization, kernel: RowKernel, row_byte: R
     """Waves of rows, each as long as its loads, stores and reductions take one after another."""
     load_byte = kernel.vector_byte or operator.element.byte
     loads = ceil(row_byte * kernel.block_rows / load_byte / kernel.threads)
-    rounds = maximum(1.0, loads / kernel.unroll)
-    row_s = rounds * machine.memory.latency_s * (1.0 + kernel.passes * NEAR_LATENCY) + kernel.reductions * REDUCTION_S
+    c = table("rows")
+    rounds = maximum(1.0, loads / (c["loads_in_flight"] if kernel.unrolled else 1.0))
+    row_s: Real = rounds * machine.memory.latency_s * (1.0 + kernel.passes * c["near_latency"]) + kernel.reductions * c["reduction_s"]
     return maximum(1.0, operator.rows / slots) * row_s

@@ -7,21 +7,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from magnitudes.arrays import Real, maximum
+from simulator.calibration import constant, table
 
-# Block launch, first instruction and drain: a profiler's shortest kernels (Vidur's `add` of one row on an A100: 2 us at 1 us resolution).
-KERNEL_START_S = 1.6e-6
-# Between two nodes of a replayed graph: shortest graph-timed kernels (aiconfigurator's smallest GEMM, 2.5 us) less the start.
-GRAPH_GAP_S = 1.0e-6
-# The cheapest eager operator of PyTorch, between two events: mean of the five hosts of the NeuSight set (17 to 45 us).
-EAGER_HOST_S = 29e-6
-# Share of the host's path that lies behind the launch: fitted on NeuSight's vector operators, hosts left out (folds 0.36 to 0.51).
-EAGER_TAIL = 0.445
 
-# Length of the host's path by the way an operator is called, 1 = a tensor-tensor operator: medians over the NeuSight hosts.
-HOST_PATH = {"tensor": 1.0, "function": 1.17, "softmax": 1.28, "linear": 1.3, "layernorm": 1.75, "convolution": 5.5}
+def eager_host_s() -> float:
+    """Time of the cheapest eager operator where nothing is known of the host: the mean of five hosts [s]."""
+    return constant("timing", "eager_host_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +31,19 @@ class Timing:
     """
 
     context: str = "graph"
-    host_s: Real = EAGER_HOST_S
+    host_s: Real = field(default_factory=eager_host_s)
 
     @property
     def start_s(self) -> float:
         """What is added to every kernel's own work."""
-        return KERNEL_START_S + (GRAPH_GAP_S if self.context == "graph" else 0.0)
+        c = table("timing")
+        return float(c["kernel_start_s"]) + (float(c["graph_gap_s"]) if self.context == "graph" else 0.0)
 
     def finish_s(self, work_s: Real, path: str = "tensor") -> Real:
         """Time of a kernel that works for `work_s`, as this context counts it [s]."""
         if self.context != "eager":
             return work_s + self.start_s
-        length = HOST_PATH[path]
-        lead_s = self.host_s * max(length - EAGER_TAIL, 0.1)
+        c = table("timing")
+        length = float(c["host_path"][path])
+        lead_s = self.host_s * max(length - float(c["eager_tail"]), 0.1)
         return maximum(self.host_s * length, lead_s + self.start_s + work_s)

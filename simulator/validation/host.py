@@ -2,7 +2,7 @@
 
 An eager call lasts as long as the framework's path to the launch, until the kernel outlasts it. That path belongs to the host's
 processor and framework, not to the device, and its shortest length is measured by any tiny kernel. The lengths of the paths of
-different operators relative to each other are the framework's (`simulator.kernels.timing.HOST_PATH`).
+different operators relative to each other are the framework's (``host_path`` in ``calibration/timing.json``).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from hardware_specs.catalog import find_system
 from hardware_specs.schema import FabricLevel, System
 from magnitudes.arrays import Column, Real
 from magnitudes.errors import InputError
+from simulator.calibration import left_out
 from simulator.cost import Cost
 from simulator.engines import cost_law
-from simulator.kernels.timing import EAGER_HOST_S, Timing
+from simulator.kernels.timing import Timing, eager_host_s
 from simulator.law import CostLaw
 from simulator.machine import machine_of
 from simulator.validation.formats import formats_of
@@ -66,11 +68,14 @@ class Context:
         Time of the cheapest eager operator where it is known [s].
     timing : str, optional
         Instead of what the table says.
+    left_out : bool
+        Judge each device by coefficients that were fitted without it and its relatives.
     """
 
     fidelity: str = "tile"
     hosts: Mapping[tuple[str, str], float] | None = None
     timing: str | None = None
+    left_out: bool = False
 
 
 def checked(table: Table) -> Table:
@@ -125,6 +130,43 @@ def _device_problem(device: str) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that the same operators describe on one machine: one call of each law predicts them all.
+
+    Parameters
+    ----------
+    index : array
+        Their row numbers in the table's frame.
+    key : mapping of str to Any
+        What they have in common: source, device, op, data type, timing, implementation, structure.
+    calls : tuple of (Operator, count)
+    """
+
+    index: np.ndarray[Any, np.dtype[np.int64]]
+    key: Mapping[str, Any]
+    calls: Calls
+
+    def predict(self, context: Context) -> Prediction | str:
+        """Their times; or why the machine's execution model has no law at that fidelity."""
+        timing = _timing(self.key, context)
+        with left_out(family_of(self.key["device"])) if context.left_out else nullcontext():
+            law = _law(self.key, context, timing)
+            if law.fidelity != context.fidelity:
+                return "; ".join(law.notes)
+            copies = WEIGHT_COPIES.get(self.key["source"], 1.0)
+            reuse = inside(self.calls, busy=OPERATIONS[self.key["op"]].is_model) if len(self.calls) > 1 else None
+            costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in self.calls]
+            return _added(costs, len(self.index), timing)
+
+
+def batches_of(table: Table) -> Iterator[Batch]:
+    """A checked table's rows, batch by batch."""
+    frame = table.frame
+    for key, rows in _groups(frame):
+        yield Batch(frame.index[rows].to_numpy(), key, _calls(key, frame.iloc[rows]))
+
+
 def predict(table: Table, context: Context) -> tuple[Table, list[tuple[np.ndarray[Any, np.dtype[np.int64]], Prediction]]]:
     """Predictions of a checked table, batch by batch: the row numbers of each batch and their times.
 
@@ -134,19 +176,20 @@ def predict(table: Table, context: Context) -> tuple[Table, list[tuple[np.ndarra
         Without rows whose engine has no execution model at that fidelity.
     list of (rows, Prediction)
     """
-    batches, frame = [], table.frame
-    for key, rows in _groups(frame):
-        timing = _timing(key, context)
-        law = _law(key, context, timing)
-        if law.fidelity != context.fidelity:
-            table = table.without(table.frame.index.isin(frame.index[rows]), "; ".join(law.notes))
-            continue
-        calls = _calls(key, frame.iloc[rows])
-        copies = WEIGHT_COPIES.get(key["source"], 1.0)
-        reuse = inside(calls, busy=OPERATIONS[key["op"]].is_model) if len(calls) > 1 else None
-        costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in calls]
-        batches.append((frame.index[rows].to_numpy(), _added(costs, len(rows), timing)))
-    return table, batches
+    done = []
+    for batch in batches_of(table):
+        prediction = batch.predict(context)
+        if isinstance(prediction, str):
+            table = table.without(table.frame.index.isin(batch.index), prediction)
+        else:
+            done.append((batch.index, prediction))
+    return table, done
+
+
+@cache
+def family_of(device: str) -> str:
+    """The die behind a device's name: its chips in all their packages are left out of a fit together."""
+    return find_system(device).chip.name.partition("-")[0]
 
 
 def _groups(frame: pd.DataFrame) -> Iterator[tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.int64]]]]:
@@ -161,7 +204,7 @@ def _groups(frame: pd.DataFrame) -> Iterator[tuple[dict[str, Any], np.ndarray[An
 def _timing(key: Mapping[str, Any], context: Context) -> Timing:
     """The timing context of a batch, with its host."""
     host_us = key.get("host_us", float("nan"))
-    known = (context.hosts or {}).get((key["source"], key["device"]), EAGER_HOST_S)
+    known = (context.hosts or {}).get((key["source"], key["device"]), eager_host_s())
     return Timing(context.timing or key["timing"], known if np.isnan(host_us) else host_us * 1e-6)
 
 

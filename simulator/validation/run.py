@@ -35,12 +35,15 @@ class Options:
         Time of the cheapest eager operator of all hosts; read off tiny kernels, host by host, if not said.
     sample : int, optional
         Rows of each group at most, evenly spread.
+    left_out : bool
+        Whether each device is judged by coefficients that were fitted without it and its relatives.
     """
 
     fidelity: str = "tile"
     timing: str | None = None
     host_s: float | None = None
     sample: int | None = None
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def validate(path: Path, options: Options | None = None, progress: Callable[[str
 def _scored(table: Table, options: Options) -> tuple[Table, tuple[Host, ...]]:
     """One table with predictions, and the hosts behind its eager rows."""
     table = checked(sampled(table, options.sample))
-    context = Context(options.fidelity, timing=options.timing)
+    context = Context(options.fidelity, timing=options.timing, left_out=options.left_out)
     if options.host_s is not None:
         known = dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), options.host_s)
         return with_predictions(table, replace(context, hosts=known)), ()
@@ -127,9 +130,7 @@ def with_predictions(table: Table, context: Context) -> Table:
     import pandas as pd
 
     table, batches = predict(table, context)
-    new = [
-        pd.DataFrame({"predicted_us": p.time_s * 1e6, "bound": p.bound, "flop": p.flop, "byte": p.byte}, index=rows) for rows, p in batches
-    ]
+    new = [pd.DataFrame({"predicted_us": p.time_s * 1e6, "bound": p.bound, "flop": p.flop, "byte": p.byte}, index=rows) for rows, p in batches]
     columns = pd.concat(new) if new else pd.DataFrame(columns=list(SHOWN))
     return replace(table, frame=table.frame.join(columns, how="inner").assign(file=table.file))
 
@@ -139,7 +140,7 @@ def breakdown(frame: pd.DataFrame, options: Options, hosts: tuple[Host, ...]) ->
     parts: dict[Any, dict[str, Any]] = {}
     for file, rows in frame.groupby("file", sort=False):
         known = {(h.source, h.device): h.host_s for h in hosts if h.file == file}
-        context = Context(options.fidelity, known if options.host_s is None else None, options.timing)
+        context = Context(options.fidelity, known if options.host_s is None else None, options.timing, options.left_out)
         for index, p in predict(Table(str(file), rows), context)[1]:
             for place, row in enumerate(index):
                 parts[row] = {name: float(part[place]) for name, part in p.parts.items()}
