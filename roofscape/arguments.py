@@ -77,3 +77,15 @@ def add_output(parser: Parser) -> None:
     group.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several designs are asked")
     group.add_argument("--csv", metavar="FILE", help="write a table, a row a design")
     group.add_argument("--html", metavar="FILE", help="write one self-contained page")
+
+
+def add_validation(parser: Parser) -> None:
+    """What is validated, how, and where the scores go."""
+    parser.add_argument("path", metavar="PATH", nargs="?", help="a tidy table (parquet or CSV), or a folder of them")
+    parser.add_argument("--fidelity", default="tile", help="roofline (the physical floor) or tile (kernel by kernel; default)")
+    parser.add_argument("--timing", choices=("kernel", "graph", "eager"), help="timing context of all rows, instead of what tables say")
+    parser.add_argument("--sample", type=int, metavar="N", help="at most N rows of each group, evenly spread")
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print JSON: groups, headline, unscored")
+    group.add_argument("--csv", metavar="FILE", help="write all rows with their predictions")
+    group.add_argument("--html", metavar="FILE", help="write one self-contained page")

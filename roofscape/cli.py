@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from roofscape import __version__
-from roofscape.arguments import add_model_and_machine, add_output, add_question, add_scenario
+from roofscape.arguments import add_model_and_machine, add_output, add_question, add_scenario, add_validation
 
 COMMANDS = {
     "estimate": "time, bound and fit of a model on a machine",
     "compare": "the same question on several machines, side by side",
     "specs": "machines in the catalogue, and where each value comes from",
     "workloads": "models in the catalogue, and their operators",
+    "validate": "predictions held against measured kernels: every row predicted, every group scored",
     "bench": "designs a second that this machine evaluates",
     "demo": "one model on five machines: what binds, and what ten percent more of each parameter would buy",
 }
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     for name, what in (("specs", "machine or link"), ("workloads", "model")):
         by_name[name].add_argument("name", nargs="?", metavar="NAME", help=f"a {what}; all are listed if none is named")
         by_name[name].add_argument("--json", action="store_true", help="print JSON")
+    add_validation(by_name["validate"])
     by_name["bench"].add_argument("--json", action="store_true", help="print JSON")
     by_name["bench"].add_argument("--designs", type=float, default=4e6, help="designs at roofline fidelity; a tenth of them at tile (default: %(default)g)")
     by_name["bench"].add_argument("--workers", type=int, default=None, help="threads (default: one a core)")

@@ -118,7 +118,12 @@ def _convolution(rows: Rows) -> Calls:
 def _elementwise(rows: Rows, *, reads: float, instructions: float) -> Calls:
     """`instructions` of the vendor's math library an element: each has an issue slot, which a fused multiply-add fills with two flop."""
     plain = Elementwise(
-        name=rows.op, elements=rows["rows"] * rows["cols"], reads=rows.get("reads", reads), flop_per_element=2.0 * instructions, element=rows.formats.a, output=rows.formats.c
+        name=rows.op,
+        elements=rows["rows"] * rows["cols"],
+        reads=rows.get("reads", reads),
+        flop_per_element=2.0 * instructions,
+        element=rows.formats.a,
+        output=rows.formats.c,
     )
     return ((plain, rows.get("calls", 1.0)),)
 

@@ -33,9 +33,7 @@ class Replay(Reuse):
 def replay(operator: Operator, weight_copies: float = 1.0) -> Replay:
     """The surroundings of an operator that is called over and over, alone on the chip."""
     call_byte, weight_byte = operator.byte, operator.byte_of(Residency.WEIGHT)
-    return Replay(
-        weight_byte=call_byte + (weight_copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte
-    )
+    return Replay(weight_byte=call_byte + (weight_copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte)
 
 
 def inside(calls: Iterable[tuple[Operator, Real]], *, busy: bool) -> Reuse:

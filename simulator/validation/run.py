@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN = ("predicted_us", "bound", "flop", "byte")
 
+Progress = Callable[[int, int, str], None]  # files done, files in all, the file that is next
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -53,7 +55,9 @@ class Validation:
     Parameters
     ----------
     frame : DataFrame
-        The tidy rows with ``file``, ``predicted_us``, ``bound``, ``flop`` and ``byte``.
+        The tidy rows with ``file``, ``predicted_us``, ``bound``, ``flop`` and ``byte``; empty where nothing could be predicted.
+    notes : tuple of str
+        What a reader of the scores should know.
     """
 
     frame: pd.DataFrame
@@ -62,43 +66,40 @@ class Validation:
     unscored: tuple[Unscored, ...]
     hosts: tuple[Host, ...]
     options: Options
+    notes: tuple[str, ...] = ()
 
 
-def validate(path: Path, options: Options | None = None, progress: Callable[[str], None] = lambda _: None) -> Validation:
+def validate(path: Path, options: Options | None = None, progress: Progress = lambda *_: None) -> Validation:
     """Predict every row of a table, or of all tables of a folder, and score every group.
 
     Parameters
     ----------
     progress : callable
-        Told each file's name before it is worked on.
+        Told how many files are done, of how many, and which is next.
 
     Raises
     ------
     TableError
-        If a single table cannot be read, or no row of any can be scored.
+        If there is no such path, or no table in it. A table that cannot be read is unscored, with the reason.
     """
     import pandas as pd
 
     options = options or Options()
     files = table_files(path)
     frames, unscored, hosts = [], [], []
-    for file in files:
-        progress(file.name)
+    for place, file in enumerate(files):
+        progress(place, len(files), file.name)
         try:
             done = _scored(read_table(file), options)
         except TableError as error:
-            if len(files) == 1:
-                raise
-            unscored.append(Unscored(str(error), 0, file.name))
+            unscored.append(Unscored(str(error), error.rows, file.name))
             continue
         frames.append(done[0].frame)
         unscored.extend(done[0].unscored)
         hosts.extend(done[1])
+    progress(len(files), len(files), "scores")
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    if frame.empty:
-        reasons = "; ".join(f"{u.file}: {u.reason} ({u.rows:,} rows)" for u in summed(unscored))
-        raise TableError(f"{path}: no row can be scored. {reasons}")
-    scores = tuple(group_scores(frame))
+    scores = tuple(group_scores(frame)) if len(frame) else ()
     return Validation(frame, scores, headlines(scores), tuple(summed(unscored)), tuple(hosts), options)
 
 

@@ -141,7 +141,9 @@ def _simulated(reason: str) -> Callable[[str, pd.DataFrame], Table]:
     """A shape that is known and has no execution model yet."""
 
     def read(file: str, frame: pd.DataFrame) -> Table:
-        return Table(file, frame.iloc[:0].assign(device="", op="", dtype="", measured_us=0.0, source="", timing="", kernel=""), (Unscored(reason, len(frame), file),))
+        return Table(
+            file, frame.iloc[:0].assign(device="", op="", dtype="", measured_us=0.0, source="", timing="", kernel=""), (Unscored(reason, len(frame), file),)
+        )
 
     return read
 

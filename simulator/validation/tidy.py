@@ -21,7 +21,11 @@ USUAL_TIMING = "graph"
 
 
 class TableError(InputError):
-    """A table that cannot be used, and why."""
+    """A table that cannot be used, why, and how many rows are lost with it (0 where they cannot be counted)."""
+
+    def __init__(self, message: str, rows: int = 0) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,11 @@ def tidy(file: str, frame: pd.DataFrame) -> Table:
     """
     missing = [c for c in REQUIRED if c not in frame.columns]
     if missing:
-        raise TableError(f"{file}: no column {', '.join(map(repr, missing))}; a tidy table has {', '.join(REQUIRED)} and the operator's dimensions")
+        raise TableError(
+            f"{file}: no column {', '.join(map(repr, missing))}; a tidy table has {', '.join(REQUIRED)} and the operator's dimensions "
+            "(`roofscape validate --schema` lists them)",
+            len(frame),
+        )
     frame = frame.reset_index(drop=True)
     frame = frame.assign(**{name: _texts(frame[name]) for name in TEXTS if name in frame.columns})
     if "source" not in frame.columns:
