@@ -156,6 +156,15 @@ exp = _function("exp", lambda x: float(np.exp(x)))
 log = _function("log", lambda x: float(np.log(x)))
 
 
+def power(x: Real, exponent: Real) -> Real:
+    """`x` to a power, row by row: not ``x**exponent``, which for floats is another library's and may differ in the last bit."""
+    for operand in (x, exponent):
+        if isinstance(operand, Reader):
+            return operand.apply("power", x, exponent)  # type: ignore[no-any-return]
+    raised = np.power(x, exponent)  # type: ignore[arg-type]
+    return raised if isinstance(raised, np.ndarray) else float(raised)
+
+
 def equal(a: Real, b: Real) -> Condition:
     """Whether two numbers are the same, row by row."""
     if isinstance(a, Reader):

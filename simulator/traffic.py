@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from magnitudes.arrays import Real
+from magnitudes.arrays import Real, power
 from simulator.calibration import constant
 from simulator.machine import Machine
 
 
-def miss_share(reuse_byte: Real, capacity_byte: Real, share: float, power: float) -> Real:
+def miss_share(reuse_byte: Real, capacity_byte: Real, share: float, sharpness: float) -> Real:
     """Share of an operand that a cache no longer holds.
 
-    A smooth step where the reuse distance passes the capacity: ``1 - 1 / (1 + (distance / (share * capacity)) ** power)``.
+    A smooth step where the reuse distance passes the capacity: ``1 - 1 / (1 + (distance / (share * capacity)) ** sharpness)``.
 
     Parameters
     ----------
@@ -19,11 +19,11 @@ def miss_share(reuse_byte: Real, capacity_byte: Real, share: float, power: float
     capacity_byte : Real
     share : float
         Of the capacity that data to be used again may fill before it is evicted.
-    power : float
-        How sharply.
+    sharpness : float
+        How abruptly.
     """
     ratio = reuse_byte / (share * capacity_byte)
-    steep = ratio * ratio * ratio * ratio if power == 4.0 else ratio**power
+    steep = ratio * ratio * ratio * ratio if sharpness == 4.0 else power(ratio, sharpness)
     return steep / (1.0 + steep)
 
 
