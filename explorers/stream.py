@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 
 from magnitudes.arrays import Column, Mask
+from magnitudes.errors import InputError
 from magnitudes.program import BLOCK, Program
 
 T = TypeVar("T")
@@ -30,9 +32,14 @@ def evaluate(program: Program, columns: Chunk, workers: int | None = None) -> di
     Returns
     -------
     dict of str to array, shape (designs,)
+
+    Raises
+    ------
+    InputError
+        If an input is not there, the columns differ in length, or there is no worker.
     """
-    rows = len(next(iter(columns.values())))
-    workers = min(workers or cores(), max(1, rows // BLOCK))
+    rows = program.rows(columns)
+    workers = min(threads(workers), max(1, rows // BLOCK))
     edges = np.linspace(0, rows, workers + 1).astype(int)
     parts = [{name: column[a:b] for name, column in columns.items()} for a, b in pairwise(edges)]
     if workers == 1:
@@ -53,20 +60,37 @@ def stream(program: Program, chunks: Iterable[Chunk], reduce: Callable[[Chunk, d
     reduce : callable
         ``(inputs, outputs) -> summary``, run beside the evaluation.
     workers : int, optional
+
+    Raises
+    ------
+    InputError
+        If a chunk lacks an input, or there is no worker.
     """
-    workers = workers or cores()
+    workers = threads(workers)
     with ThreadPoolExecutor(workers) as pool:
-        waiting: list[Future[T]] = []
-        chunks = iter(chunks)
+        waiting: deque[Future[T]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(_reduced, program, chunk, reduce))
             if len(waiting) > workers:
-                yield waiting.pop(0).result()
-        yield from (future.result() for future in islice(waiting, None))
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _reduced(program: Program, chunk: Chunk, reduce: Callable[[Chunk, dict[str, Any]], T]) -> T:
     return reduce(chunk, program.run(chunk))
+
+
+def threads(workers: int | None) -> int:
+    """The number of workers that was asked for; one a core, if none was.
+
+    Raises
+    ------
+    InputError
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"{workers} workers; at least one is needed (this process may use {cores()} cores)")
+    return workers or cores()
 
 
 def cores() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from magnitudes.arrays import Column, Mask
+from magnitudes.errors import InputError
 from magnitudes.symbol import FUNCTIONS, LOGICAL, Formula, Operation, Symbol
 
 BLOCK = 32768  # rows evaluated together: long enough that two threads seldom wait for the interpreter, short enough for the caches
@@ -61,9 +62,14 @@ class Program:
         Returns
         -------
         dict of str to array, shape (designs,)
+
+        Raises
+        ------
+        InputError
+            If an input is not there, or the columns differ in length.
         """
-        rows = len(next(iter(columns.values())))
-        results: dict[str, Column | Mask] = {n: np.empty(rows, dtype=bool if k == "mask" else np.float64) for n, (k, _) in self.outputs.items()}
+        rows = self.rows(columns)
+        results: dict[str, Column | Mask] = {n: np.empty(rows, dtype=bool if _is_truth(*place) else np.float64) for n, place in self.outputs.items()}
         for start, outputs in self.blocks(columns, block):
             for name, values in outputs.items():
                 results[name][start : start + block] = values
@@ -71,13 +77,34 @@ class Program:
 
     def blocks(self, columns: Mapping[str, Column], block: int = BLOCK) -> Iterator[tuple[int, dict[str, Any]]]:
         """(first row, outputs) of each block; the arrays are overwritten by the next."""
-        rows = len(next(iter(columns.values())))
-        size = min(block, rows)
+        rows = self.rows(columns)
+        size = max(1, min(block, rows))
         bench = _Bench(self, size)
         for start in range(0, rows, size):
             if rows - start < size:
                 bench = _Bench(self, rows - start)
             yield start, bench.run(columns, start)
+
+    def rows(self, columns: Mapping[str, Column]) -> int:
+        """How many rows some columns have.
+
+        Raises
+        ------
+        InputError
+            If an input is not there, or the columns differ in length.
+        """
+        missing = [name for name in self.inputs if name not in columns]
+        if missing or not columns:
+            raise InputError(f"no column {', '.join(missing) or 'at all'}; the program's inputs: {', '.join(self.inputs) or 'none, one column tells the rows'}")
+        lengths = {name: len(columns[name]) for name in self.inputs or columns}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"columns of one length expected, not {', '.join(f'{name}: {n}' for name, n in lengths.items())}")
+        return next(iter(lengths.values()))
+
+
+def _is_truth(kind: str, place: Any) -> bool:
+    """Whether an output is true or false rather than a number."""
+    return kind == "mask" or isinstance(place, bool)
 
 
 class _Bench:
@@ -106,11 +133,12 @@ class _Bench:
     def _bound(self, instruction: Instruction) -> Callable[[], Any]:
         target = self.places["mask" if instruction.function in LOGICAL else "buffer"][instruction.target]
         operands = [self._place(k, o) for o, k in zip(instruction.operands, instruction.kinds, strict=True)]
-        function: Callable[..., Any] = _select if instruction.function == "where" else FUNCTIONS[instruction.function]
-        return partial(function, *operands, target)
+        if instruction.function == "where":
+            return partial(select, *operands, target)
+        return partial(FUNCTIONS[instruction.function], *operands, out=target)
 
 
-def _select(condition: Mask, a: Any, b: Any, target: Column) -> None:
+def select(condition: Mask, a: Any, b: Any, target: Column) -> None:
     """`numpy.where` into an array that is there."""
     np.copyto(target, b)
     np.copyto(target, a, where=condition)
