@@ -40,6 +40,8 @@ class Question:
     ----------
     data_types : tuple of str
         Formats that a row's ``dtype`` picks from; the first is used where ``dtype`` does not vary.
+    activation_dtype, kv_dtype : str, optional
+        Formats of what enters matrix products and of keys and values, where they do not follow from the weights'.
     """
 
     model: Model
@@ -50,6 +52,8 @@ class Question:
     fidelity: str = "tile"
     timing: str = "graph"
     spill: bool = False
+    activation_dtype: str | None = None
+    kv_dtype: str | None = None
 
     def estimate(self, design: Mapping[str, Any]) -> Estimate:
         """The estimate of a design (or of columns of designs): values by path.
@@ -112,9 +116,9 @@ class Question:
         return hardware, scenario, cut, design.get(DTYPE)
 
     def _formats(self, index: Any) -> Precision:
-        if index is None:
-            return precision(data_type(self.data_types[0]))
-        return precision(data_type_choice(self.data_types, index))
+        weights = data_type(self.data_types[0]) if index is None else data_type_choice(self.data_types, index)
+        activation, state = (data_type(name) if name else None for name in (self.activation_dtype, self.kv_dtype))
+        return precision(weights, activation, state)
 
 
 def output_of(result: Estimate, name: str) -> Real | Any:

@@ -109,6 +109,27 @@ def is_system(name: str) -> bool:
     return _file_of(name, "machine").parent.name == "system"
 
 
+def chip_entry(name: str) -> Entry:
+    """The spec of the chip that a machine is made of: of one chip itself, or of a system's.
+
+    Raises
+    ------
+    NameMiss, SpecError
+    """
+    chips, chip = _counted(name)
+    if chips is None and is_system(name):
+        chip = str(read_tree(_file_of(name, "machine"))["chip"])
+    return find(chip)
+
+
+def citation_of(path: str, entry: Entry) -> Citation | None:
+    """Where the value at a short path of a chip (``hbm.bandwidth``, ``nvlink4.latency``) comes from; None for the schema's own default."""
+    for level in entry.fabric:
+        if path.startswith(f"{level.link.name}."):
+            return find(level.link.name).citations.get(path.partition(".")[2])
+    return next((entry.citations[c] for c in (path, f"tiers.{path}", f"engines.{path}") if c in entry.citations), None)
+
+
 def _counted(name: str) -> tuple[int | None, str]:
     """How many chips a name asks for, and of which; None where it says no number."""
     match = _MANY.match(name)

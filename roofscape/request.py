@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from explorers.question import Question
 from hardware_specs.fields import unit_names
 from hardware_specs.schema import System
 from magnitudes.errors import InputError
@@ -36,6 +37,13 @@ class Request:
     def estimate(self) -> Estimate:
         """The estimate of all designs in one call."""
         return api.estimate(self.model, self.system, self.scenario, **self.options)
+
+    def question(self) -> Question:
+        """The question behind a single design, to ask it again with other numbers."""
+        o = dict(self.options)
+        activation, kv = o.pop("activation_dtype", None), o.pop("kv_dtype", None)
+        asked = api.question(self.model, self.system, self.scenario, data_types=(o.pop("dtype"),), **o)
+        return replace(asked, activation_dtype=activation, kv_dtype=kv)
 
     def designs(self) -> list[Request]:
         """Each design by itself."""

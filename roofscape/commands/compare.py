@@ -7,6 +7,7 @@ import json
 
 from roofscape.commands.estimate import write_results
 from roofscape.files import check_writable
+from roofscape.progress import track
 from roofscape.request import requests
 from simulator.tables import design_dicts
 
@@ -15,9 +16,10 @@ def run(options: argparse.Namespace) -> None:
     """Estimate on each machine; print them side by side."""
     check_writable(options.csv)
     check_writable(options.html)
-    results = [requests(options, on).estimate() for on in options.on]
+    asked = [requests(options, on) for on in options.on]
+    results = [request.estimate() for request in track(asked, "machines")]
     designs = [d for r in results for d in design_dicts(r)]
-    write_results(options, results, designs)
+    write_results(options, asked, results, designs)
     if options.json:
         print(json.dumps(designs, indent=2))
         return

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from explorers.sensitivity import elasticities
-from roofscape import api
 from roofscape.files import check_writable, write_whole
+from roofscape.progress import track
 from roofscape.request import Request, requests
 from simulator.result import Estimate
 from simulator.tables import design_dicts, flat
@@ -22,9 +22,9 @@ def run(options: argparse.Namespace) -> None:
     result = request.estimate()
     designs = design_dicts(result)
     if not options.no_elasticities:
-        for design, single in zip(designs, request.designs(), strict=True):
-            design["elasticities"] = _elasticities(single)
-    write_results(options, [result], designs)
+        for design, single in zip(designs, track(request.designs(), "elasticities"), strict=True):
+            design["elasticities"] = elasticities(single.question())
+    write_results(options, [request], [result], designs)
     if options.json:
         print(json.dumps(designs if len(designs) > 1 else designs[0], indent=2))
         return
@@ -36,13 +36,7 @@ def run(options: argparse.Namespace) -> None:
         show_designs(designs)
 
 
-def _elasticities(request: Request) -> dict[str, float]:
-    kept = {k: v for k, v in request.options.items() if k not in ("dtype", "activation_dtype", "kv_dtype")}
-    question = api.question(request.model, request.system, request.scenario, data_types=(request.options["dtype"],), **kept)
-    return elasticities(question)
-
-
-def write_results(options: argparse.Namespace, results: list[Estimate], designs: list[dict[str, Any]]) -> None:
+def write_results(options: argparse.Namespace, asked: list[Request], results: list[Estimate], designs: list[dict[str, Any]]) -> None:
     """The table and the page, where they were asked for."""
     if options.csv:
         import csv
@@ -56,5 +50,8 @@ def write_results(options: argparse.Namespace, results: list[Estimate], designs:
         write_whole(options.csv, text.getvalue())
     if options.html:
         from roofscape.report.page import page
+        from roofscape.report.subject import Subject
 
-        write_whole(options.html, page(results, designs))
+        machines = options.on if isinstance(options.on, list) else [options.on]
+        subjects = [Subject(single.question, on) for request, on in zip(asked, machines, strict=True) for single in request.designs()]
+        write_whole(options.html, page(results, designs, subjects))

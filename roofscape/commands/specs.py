@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from hardware_specs.catalog import Entry, chip_names, find, find_system, is_system, link_names, system_names
+from hardware_specs.catalog import Entry, chip_entry, chip_names, citation_of, find, is_system, link_names, system_names
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import Chip, System
 from magnitudes.arrays import as_float
@@ -74,21 +74,13 @@ def _show(name: str, as_json: bool) -> None:
 
 def find_any(name: str) -> Entry:
     """A chip or link by name; a system's chip."""
-    return find(find_system(name).chip.name) if is_system(name) else find(name)
+    return chip_entry(name) if is_system(name) else find(name)
 
 
 def _row(path: str, value: float, unit: str, entry: Entry) -> dict[str, Any]:
     """A value with its citation; the schema's own default where the spec does not say."""
-    citation = _citation(path, entry)
+    citation = citation_of(path, entry)
     return {
         "field": path, "value": value, "shown": show(value, unit, 4), "unit": unit,
         "kind": citation.kind if citation else "assumed", "source": citation.source if citation else "default of the schema",
     }  # fmt: skip
-
-
-def _citation(path: str, entry: Entry) -> Any:
-    candidates = (path, f"tiers.{path}", f"engines.{path}")
-    for level in entry.fabric:
-        if path.startswith(f"{level.link.name}."):
-            return find(level.link.name).citations.get(path.partition(".")[2])
-    return next((entry.citations[c] for c in candidates if c in entry.citations), None)

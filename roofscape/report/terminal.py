@@ -26,15 +26,22 @@ def bar(share: float, width: int = 16) -> str:
     return ("█" * (eighths // 8) + BARS[eighths % 8]).strip().ljust(width)
 
 
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with its title."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
-    numeric = {i for i in range(len(columns)) if rows and all(r[i][:1].isdigit() or r[i][:1] in "+-." for r in rows)}
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """A table with its title; cells are plain words, or text with a style."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    numeric = {i for i in range(len(columns)) if rows and all(_is_number(str(r[i])) for r in rows)}
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i in numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    out = console()
+    out.print(Text(title, style="bold"))  # not the table's own title, which wraps at its width
+    out.print(table)
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is a number, perhaps with its unit."""
+    return (cell[:1].isdigit() or cell[:1] in "+-.·") and len(cell.split()) <= 2
 
 
 def show_design(design: Mapping[str, Any]) -> None:
@@ -42,7 +49,8 @@ def show_design(design: Mapping[str, Any]) -> None:
     out = console()
     out.print(Text(headline(design), style="bold"))
     out.print(Text("\n".join(_answers(design))))
-    for note in design["notes"]:
+    extrapolated = ["extrapolated: outside the shapes and machines that the corrections were fitted on"] if design.get("extrapolated") else []
+    for note in [*design["notes"], *extrapolated]:
         out.print(Text(f"note: {note}", style="yellow"))
     if design["reason"]:
         out.print(Text(f"infeasible: {design['reason']}", style="red"))
@@ -69,14 +77,21 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
     unit = "images/s" if images else "token/s"
     lines = []
     if design["ttft_s"] is not None:
-        lines.append(f"  TTFT        {show(design['ttft_s'], 's'):>10}   time to first token: the prefill pass, which yields it")
+        lines.append(f"  TTFT        {show(design['ttft_s'], 's'):>10}   time to first token: the prefill pass, which yields it{_interval(design, 'ttft_s')}")
     if design["tpot_s"] is not None:
-        lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}   time per output token: mean decode step, the first token not counted")
-    lines.append(f"  time        {show(design['time_s'], 's'):>10}   the whole scenario")
+        meaning = "time per output token: mean decode step, the first token not counted"
+        lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}   {meaning}{_interval(design, 'tpot_s')}")
+    lines.append(f"  time        {show(design['time_s'], 's'):>10}   the whole scenario{_interval(design, 'time_s')}")
     lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
     shares = sorted(design["bounds"].items(), key=lambda item: -item[1])
     lines.append(f"  bound       {design['bound']:>10}   " + ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005))
     return lines
+
+
+def _interval(design: Mapping[str, Any], key: str) -> str:
+    """The 90 % interval of a figure, where one is known."""
+    span = (design.get("interval90") or {}).get(key)
+    return f"; 90 %: {show(span[0], 's')} to {show(span[1], 's')}" if span else ""
 
 
 def _rate(value: float, unit: str) -> str:

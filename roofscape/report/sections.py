@@ -1,0 +1,132 @@
+"""The parts of a page about one design, and of the comparison of several, from the plain data of an estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from magnitudes.units import show
+from roofscape.report.html import element, table, text
+
+Design = Mapping[str, Any]
+INPUTS = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp", "fidelity", "timing")
+PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
+DEFINITIONS = {
+    "ttft_s": ("TTFT", "time to first token: the prefill pass, which yields it"),
+    "tpot_s": ("TPOT", "time per output token: mean decode step, the first token not counted"),
+    "time_s": ("time", "of the whole scenario"),
+}
+
+
+def title_of(design: Design) -> str:
+    """Model and machine."""
+    return f"{design['model']} on {design['system']}"
+
+
+def sizes_of(design: Design) -> str:
+    """Scenario, cut and way of estimating in a line."""
+    sizes = [f"{k} {design[k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in design]
+    cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
+    return f"{design['phase']}: {', '.join(sizes + cut)} · {design['fidelity']} fidelity, {design['timing']} timing"
+
+
+def varying(designs: Sequence[Design]) -> list[str]:
+    """The inputs in which designs differ."""
+    return [k for k in INPUTS if len({str(d.get(k)) for d in designs}) > 1]
+
+
+def labels_of(designs: Sequence[Design]) -> list[str]:
+    """What tells designs apart, a label each; they are numbered where nothing does."""
+    differing = [k for k in varying(designs) if k not in ("fidelity",)] or ["system"]
+    labels = [", ".join(f"{k} {d[k]:g}" if isinstance(d.get(k), float) else str(d.get(k)) for k in differing) for d in designs]
+    return labels if len(set(labels)) == len(labels) else [f"{i + 1}: {label}" for i, label in enumerate(labels)]
+
+
+def cards(design: Design) -> str:
+    """The headline figures, each with its definition, and its 90 % interval where one is known."""
+    unit = "images/s" if design["phase"] == "images" else "token/s"
+    intervals = design.get("interval90") or {}
+    made = []
+    for key, (name, definition) in DEFINITIONS.items():
+        if design[key] is not None and not (key == "time_s" and (design["ttft_s"] == design["time_s"] or design["tpot_s"] == design["time_s"])):
+            made.append(_card(name, show(design[key], "s"), definition, _interval(intervals.get(key), "s")))
+    chips = f"over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}"
+    rate = show(design["throughput_token_per_s"], "")
+    made.append(_card("throughput", f"{rate} {unit}", chips, _interval(intervals.get("throughput_token_per_s"), "")))
+    shares = sorted(((s, n) for n, s in design["bounds"].items() if s >= 0.005), reverse=True)
+    made.append(_card("bound", design["bound"], ", ".join(f"{n} {s:.0%}" for s, n in shares) + " of the time"))
+    use = design["memory"]
+    share = f"{show(design['memory_byte'], 'byte')} of {show(use['capacity_byte'], 'byte')} a chip"
+    made.append(_card("fits", "yes" if design["fits"] else "no", share, state="good" if design["fits"] else "bad"))
+    return element("div", "".join(made), class_="cards")
+
+
+def _interval(span: Sequence[float] | None, field: str) -> str:
+    return f"90 %: {show(span[0], field)} to {show(span[1], field)}" if span else ""
+
+
+def _card(name: str, value: str, definition: str, interval: str = "", state: str = "") -> str:
+    extra = text("span", interval, class_="interval") if interval else ""
+    return element("div", text("span", name, class_="name") + text("strong", value) + extra + text("small", definition), class_=f"card {state}".strip())
+
+
+def remarks(design: Design) -> str:
+    """What a reader must know: why a design is infeasible, what its law leaves out, whether it was extrapolated."""
+    lines = [text("p", f"infeasible: {design['reason']}", class_="remark bad")] if design["reason"] else []
+    if design.get("extrapolated"):
+        lines.append(text("p", "extrapolated: outside the shapes and machines that the corrections were fitted on", class_="remark"))
+    return "".join([*lines, *(text("p", note, class_="remark") for note in design["notes"])])
+
+
+def operator_table(design: Design) -> str:
+    """All operators of all phases: counts, time, bound, work and the time that each resource alone would need."""
+    operators = design["operators"]
+    whole: dict[str, float] = {}
+    for o in operators:
+        whole[o["phase"]] = whole.get(o["phase"], 0.0) + o["count"] * o["time_s"]
+    intervals = any(o.get("interval90") for o in operators)
+    rows = []
+    for o in operators:
+        time = [show(o["time_s"], "s")]
+        if intervals:
+            time.append(_interval(o.get("interval90"), "s").removeprefix("90 %: ") + (" (extrapolated)" if o.get("extrapolated") else ""))
+        work = [show(o["flop"], "flop"), show(o["byte"], "byte"), _intensity(o), show(o["flop"] / o["time_s"], "flop/s") if o["time_s"] and o["flop"] else "-"]
+        share = o["count"] * o["time_s"] / whole[o["phase"]]
+        rows.append([o["phase"], o["name"], o["kind"], f"{o['count']:g}", *time, f"{share:.1%}", o["bound"], *work])
+    times = ["time each", "90 % interval"] if intervals else ["time each"]
+    columns = ["phase", "operator", "kind", "count", *times, "share", "bound", "FLOP", "bytes", "FLOP/B", "reaches"]
+    skip = 1 if len(whole) == 1 else 0
+    numeric = [i - skip for i, c in enumerate(columns) if c not in ("phase", "operator", "kind", "bound", "90 % interval")]
+    return table(columns[skip:], [r[skip:] for r in rows], numeric)
+
+
+def _intensity(o: Design) -> str:
+    return show(o["flop"] / o["byte"], "") if o["flop"] and o["byte"] else "-"
+
+
+def memory_table(design: Design) -> str:
+    """What lies in one chip's main memory, by purpose, against what it holds."""
+    use = design["memory"]
+    sizes = [(name, use[key]) for key, name in PURPOSES.items()] + [("all", design["memory_byte"]), ("capacity", use["capacity_byte"])]
+    if use["spilled_byte"]:
+        sizes.append(("of it in the tier behind", use["spilled_byte"]))
+    rows = [[name, show(byte, "byte"), f"{byte / use['capacity_byte']:.1%}"] for name, byte in sizes]
+    return table(["purpose", "size", "of capacity"], rows, (1, 2))
+
+
+def comparison_table(designs: Sequence[Design]) -> str:
+    """A row a design: what differs, and the answers."""
+    differing = [k for k in varying(designs) if k != "fidelity"] or ["system"]
+    inputs = {k: [f"{d[k]:,g}" if isinstance(d.get(k), float) else str(d.get(k, "-")) for d in designs] for k in differing}
+    times = {name: [show(d[key], "s") if d[key] is not None else "-" for d in designs] for key, (name, _) in DEFINITIONS.items()}
+    kept = {name: cells for name, cells in times.items() if set(cells) != {"-"}}
+    if len(kept) == 2 and kept["time"] in (kept.get("TTFT"), kept.get("TPOT")):
+        del kept["time"]
+    share = [f"{show(d['memory_byte'], 'byte')} ({d['memory_byte'] / d['memory']['capacity_byte']:.0%})" for d in designs]
+    answers = {
+        "throughput /s": [show(d["throughput_token_per_s"], "") for d in designs], "bound": [d["bound"] for d in designs], "memory a chip": share,
+        "feasible": ["yes" if d["feasible"] else "no" for d in designs], "fidelity": [d["fidelity"] for d in designs],
+    }  # fmt: skip
+    columns = {**inputs, **kept, **answers}
+    numeric = [i for i, k in enumerate(columns) if k in kept or k == "throughput /s" or isinstance(designs[0].get(k), float)]
+    return table(list(columns), list(zip(*columns.values(), strict=True)), numeric, class_="compare")
