@@ -1,8 +1,8 @@
 """Fitted library properties: coefficient files, each with the data, date and error that it came from.
 
 A spec says what a chip is; these files say what kernel libraries make of it. No file holds a property of a single device.
-A file's ``folds`` hold what its fitted coefficients become when one family of devices is left out of the fit: who judges
-a prediction on a device does it inside `left_out`.
+A file's ``folds`` hold what its fitted coefficients become when one family of devices is left out of the fit; ``seen_only_on``
+names entries that one family alone has shown. Who judges a prediction on a device does it inside `left_out`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 FOLDER = Path(__file__).parent
-Values = Mapping[str, float]  # by dotted path inside a table
+Values = Mapping[str, float | None]  # by dotted path inside a table; None takes away what is there
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,8 +42,8 @@ def table(name: str) -> dict[str, Any]:
     """The coefficients of one law."""
     values = _overlays.get(name)
     if not values:
-        return dict(_read(name)["coefficients"])
-    tree: dict[str, Any] = deepcopy(_read(name)["coefficients"])
+        return dict(read(name)["coefficients"])
+    tree: dict[str, Any] = deepcopy(read(name)["coefficients"])
     for path, value in values.items():
         set_at(tree, path, value)
     return tree
@@ -56,12 +56,15 @@ def constant(name: str, path: str) -> float:
 
 def provenance(name: str) -> dict[str, Any]:
     """What a law's coefficients were fitted on, when, and how far off they are on devices left out."""
-    return dict(_read(name)["provenance"])
+    return dict(read(name)["provenance"])
 
 
 def fold(name: str, family: str) -> Values:
-    """The fitted coefficients of a law without a family of devices; empty where none of them were fitted on it."""
-    return dict(_read(name).get("folds", {}).get(family, {}))
+    """The fitted coefficients of a law without a family of devices, and what was seen on that family alone taken away.
+
+    Empty where nothing was fitted on it.
+    """
+    return dict(read(name).get("folds", {}).get(family, {}))
 
 
 def names() -> list[str]:
@@ -98,11 +101,14 @@ def at(tree: Mapping[str, Any], path: str) -> Any:
 
 
 def set_at(tree: dict[str, Any], path: str, value: Any) -> None:
-    """Put a value at a dotted path."""
+    """Put a value at a dotted path, or take away what is there (None)."""
     *way, last = path.split(".")
     for key in way:
         tree = tree[key]
-    tree[last] = value
+    if value is None:
+        tree.pop(last, None)
+    else:
+        tree[last] = value
 
 
 def _forget_derived() -> None:
@@ -111,5 +117,6 @@ def _forget_derived() -> None:
 
 
 @cache
-def _read(name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
+    """A coefficient file as it is."""
     return dict(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))

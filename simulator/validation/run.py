@@ -105,13 +105,14 @@ def validate(path: Path, options: Options | None = None, progress: Progress = la
 
 def _scored(table: Table, options: Options) -> tuple[Table, tuple[Host, ...]]:
     """One table with predictions, and the hosts behind its eager rows."""
-    table = checked(sampled(table, options.sample))
+    table = checked(table)
     context = Context(options.fidelity, timing=options.timing, left_out=options.left_out)
+    some = sampled(table, options.sample)
     if options.host_s is not None:
         known = dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), options.host_s)
-        return with_predictions(table, replace(context, hosts=known)), ()
+        return with_predictions(some, replace(context, hosts=known)), ()
     hosts = hosts_of(table, context)
-    return with_predictions(table, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts})), hosts
+    return with_predictions(some, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts})), hosts
 
 
 def sampled(table: Table, rows: int | None) -> Table:
