@@ -1,30 +1,41 @@
 """Collectives over the levels of a fabric: what each level must carry, and the floor that follows.
 
-A group's chips are neighbours: they fill the innermost level first. On each level the bandwidth-optimal algorithm runs
-(ring or switch; Patarasuk and Yuan 2009), and what crosses an outer level has been reduced or is yet to be spread inside:
-the hierarchical scheme of NCCL and of Thakur et al. 2005.
+A group's chips are neighbours: they fill the innermost level first. The floor takes the bandwidth-optimal algorithm on each level
+(ring or switch; Patarasuk and Yuan 2009), where what crosses an outer level has been reduced or is yet to be spread inside
+(Thakur et al. 2005). A ring through all chips, as libraries run it, carries more over the outer levels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hardware_specs.schema import FabricLevel, Link
-from magnitudes.arrays import Real, maximum, minimum, where
+from magnitudes.arrays import Real, maximum, minimum
 from simulator.calibration import table
 from workloads.operator import Collective
 
 
-def level_traffic(operator: Collective, fabric: tuple[FabricLevel, ...]) -> Iterator[tuple[Link, Real, Real]]:
-    """(link, bytes that a chip sends over it, chips that exchange on this level) for each level of the fabric.
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What a collective does on one level of a fabric.
 
     Parameters
     ----------
-    operator : Collective
-        Its numbers may be columns.
-    fabric : tuple of FabricLevel
-        Inner level first.
+    link : Link
+    reach : Real
+        Chips that each member stands for.
+    members : Real
+        Units that exchange on this level; nothing crosses where there is one.
     """
+
+    link: Link
+    reach: Real
+    members: Real
+
+
+def levels(operator: Collective, fabric: tuple[FabricLevel, ...]) -> Iterator[Level]:
+    """The levels of a fabric that a collective may cross, inner level first; its numbers may be columns."""
     inner = 1.0  # chips that one unit of this level stands for
     reach: Real = 1.0  # members of the group inside one such unit
     span = operator.ranks if operator.span is None else operator.span
@@ -33,45 +44,44 @@ def level_traffic(operator: Collective, fabric: tuple[FabricLevel, ...]) -> Iter
         if inner >= level.chips:
             continue
         within = minimum(maximum(level.chips / spread, 1.0), operator.ranks)
-        members = within / reach
-        yield level.link, _sent_byte(operator, reach, members), members
+        yield Level(level.link, reach, within / reach)
         inner, reach = level.chips, within
 
 
-def _sent_byte(operator: Collective, reach: Real, members: Real) -> Real:
-    """Bytes that one chip sends to the other `members` of a level, each of which stands for `reach` chips."""
-    message = operator.message_byte
+def passes(operator: Collective) -> float:
+    """How often a ring carries the message round."""
+    return 2.0 if operator.pattern == "all_reduce" else 1.0
+
+
+def least_byte(operator: Collective, level: Level) -> Real:
+    """Bytes that one chip must send over a level at least, whatever the algorithm."""
+    message, reach, members = operator.message_byte, level.reach, level.members
     if operator.pattern == "send":
         return message * minimum(members - 1.0, 1.0)
     if operator.pattern == "all_to_all":
         return message * (members - 1.0) * reach / operator.ranks
-    passes = 2.0 if operator.pattern == "all_reduce" else 1.0
-    return passes * (members - 1.0) / members * message / reach
+    byte = passes(operator) * (members - 1.0) / members * message / reach
+    return minimum(byte, in_switch_byte(operator, level)) if reduces(operator, level) else byte
+
+
+def ring_byte(operator: Collective, level: Level) -> Real:
+    """Bytes that one chip sends over a level, in a ring through all chips of the group."""
+    if operator.pattern in ("send", "all_to_all"):
+        return least_byte(operator, level)
+    crosses = minimum(level.members - 1.0, 1.0)
+    return crosses * passes(operator) * (operator.ranks - 1.0) / operator.ranks * operator.message_byte / level.reach
+
+
+def reduces(operator: Collective, level: Level) -> bool:
+    """Whether the switches of a level add up what passes through them."""
+    return operator.pattern == "all_reduce" and level.link.name in table("collectives")["in_switch_links"]
+
+
+def in_switch_byte(operator: Collective, level: Level) -> Real:
+    """Bytes that one chip sends where the switch reduces: its share of every sum, and the sums it hands on to all."""
+    return minimum(level.members - 1.0, 1.0) * operator.message_byte * (1.0 + 1.0 / level.members) / level.reach
 
 
 def wire_floor_s(operator: Collective, fabric: tuple[FabricLevel, ...]) -> dict[str, Real]:
     """Time that each level's wires alone need [s], by link."""
-    return {link.name: byte / link.bandwidth_byte_per_s for link, byte, _ in level_traffic(operator, fabric)}
-
-
-def collective_parts(operator: Collective, fabric: tuple[FabricLevel, ...]) -> tuple[Real, dict[str, Real]]:
-    """Time of a collective, level after level, and what each link needs [s].
-
-    On each level the better of a ring with a filling pipeline (NCCL) and, for an all-reduce of small messages, a peer-to-peer
-    kernel that reads all others at once. Nothing is charged where a level has one member.
-    """
-    c = table("collectives")
-    time_s: Real = 0.0
-    parts: dict[str, Real] = {}
-    for link, byte, members in level_traffic(operator, fabric):
-        wire_s = byte / (c["payload"] * link.bandwidth_byte_per_s)
-        largest_fill_s = minimum(c["fill_byte"] / (c["payload"] * link.bandwidth_byte_per_s), c["fill_limit_s"])
-        hops_s = c["hop_share"][operator.pattern] * (members - 1.0) * link.latency_s
-        level_s = c["start_s"] + hops_s + wire_s + wire_s * largest_fill_s / (wire_s + largest_fill_s)
-        if operator.pattern == "all_reduce":
-            one_shot_s = operator.message_byte * (members - 1.0) / (c["small_payload"] * link.bandwidth_byte_per_s)
-            small_s = c["small_start_s"] + link.latency_s + minimum(one_shot_s, one_shot_s * 2.0 / members + c["small_sync_s"])
-            level_s = where(operator.message_byte <= c["small_limit_byte"], minimum(level_s, small_s), level_s)
-        parts[link.name] = where(members > 1.0, level_s, 0.0)
-        time_s = time_s + parts[link.name]
-    return time_s, parts
+    return {level.link.name: least_byte(operator, level) / level.link.bandwidth_byte_per_s for level in levels(operator, fabric)}

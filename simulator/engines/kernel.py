@@ -10,6 +10,7 @@ from simulator.cost import Cost
 from simulator.kernels.attention import attention_parts
 from simulator.kernels.convolution import convolution_parts
 from simulator.kernels.elementwise import elementwise_parts
+from simulator.kernels.exchange import exchange_parts
 from simulator.kernels.experts import grouped_parts
 from simulator.kernels.matrix import matrix_parts
 from simulator.kernels.routing import routing_parts
@@ -17,7 +18,6 @@ from simulator.kernels.rows import row_parts
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine
-from simulator.network import collective_parts
 from simulator.reuse import Reuse
 from workloads.operator import (
     Attention,
@@ -64,7 +64,7 @@ def kernel_law(machine: Machine, timing: Timing, library: str = "") -> CostLaw:
 
     def cost(operator: Operator, count: Real, reuse: Reuse) -> Cost:
         if isinstance(operator, Collective):
-            time_s, parts = collective_parts(operator, machine.system.fabric)
+            time_s, parts = exchange_parts(operator, machine, timing, library)
         else:
             if library and type(operator) in LIBRARY_LAWS:
                 time_s, parts = LIBRARY_LAWS[type(operator)](operator, machine, timing, reuse, library)

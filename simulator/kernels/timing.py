@@ -47,3 +47,9 @@ class Timing:
         length = float(c["host_path"][path])
         lead_s = self.host_s * max(length - float(c["eager_tail"]), 0.1)
         return maximum(self.host_s * length, lead_s + self.start_s + work_s)
+
+    def paced_s(self, work_s: Real, path: str) -> Real:
+        """Time of a kernel in a queue of its like: where a framework calls it over and over, the slower of host and device sets the pace [s]."""
+        if self.context != "eager":
+            return work_s
+        return maximum(self.host_s * float(table("timing")["host_path"][path]), work_s)

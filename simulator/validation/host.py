@@ -16,7 +16,7 @@ from magnitudes.arrays import Column
 from simulator.validation.prediction import Context, predict
 from simulator.validation.tidy import Table
 
-TINY_S = 8e-6  # a kernel this short hides behind any host seen so far (17 to 45 us)
+TINY_S = 9e-6  # a replayed kernel this short hides behind any host seen so far (17 to 45 us)
 ENOUGH_ROWS = 10
 
 
@@ -50,7 +50,7 @@ def hosts_of(table: Table, context: Context) -> tuple[Host, ...]:
     if context.fidelity == "roofline" or context.timing not in (None, "eager") or not eager.any():
         return ()
     table = replace(table, frame=table.frame[eager])
-    work_s = _times(table, replace(context, timing="kernel"))
+    work_s = _times(table, replace(context, timing="graph"))
     tiny = work_s < TINY_S
     table = replace(table, frame=table.frame[tiny])
     if table.frame.empty:

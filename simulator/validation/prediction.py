@@ -223,8 +223,9 @@ def system_of_rows(device: str, ranks_per_node: str = "") -> System:
     system = find_system(device)
     if not ranks_per_node or not system.fabric:
         return system
-    inner, outer = system.fabric[0], system.fabric[1:]
-    return replace(system, fabric=(FabricLevel(inner.link, min(inner.chips, float(ranks_per_node))), *outer))
+    node = float(ranks_per_node)
+    inside, between = (system.fabric[:-1], system.fabric[-1:]) if len(system.fabric) > 1 else (system.fabric, ())
+    return replace(system, fabric=(*(FabricLevel(level.link, min(level.chips, node)) for level in inside), *between))
 
 
 def _calls(key: Mapping[str, Any], frame: pd.DataFrame) -> Calls:

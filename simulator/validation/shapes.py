@@ -76,7 +76,10 @@ def _expert_layers(file: str, frame: pd.DataFrame) -> Table:
 def _element_collectives(file: str, frame: pd.DataFrame) -> Table:
     """aiconfigurator: ``message_size`` counts elements; what gathers and scatters count is the total."""
     element_byte = frame["dtype"].astype(str).map({"int8": 1.0, "fp8": 1.0, "float32": 4.0, "fp32": 4.0}).fillna(2.0)
-    frame = frame.assign(message_byte=frame["message_size"].astype("float64") * element_byte, ranks=frame["num_gpus"], kernel=frame["impl"])
+    impl, stack = frame["impl"].astype(str), frame.get("framework", frame["impl"]).astype(str)
+    impl = impl.where(~((impl == "nccl") & stack.str.startswith("trtllm")), "trtllm")  # its own kernels take small messages
+    timing = impl.str.endswith("_eager").map({True: "eager", False: "graph"})
+    frame = frame.assign(message_byte=frame["message_size"].astype("float64") * element_byte, ranks=frame["num_gpus"], kernel=impl, timing=timing)
     return tidy(file, frame)
 
 
