@@ -210,12 +210,14 @@ def _read_tree(tree: Tree, where: str) -> Entry:
     return Entry(where, chip, citations, _fabric(tree))
 
 
-def _inherited(tree: Tree, where: str) -> Tree:
+def _inherited(tree: Tree, where: str, behind: tuple[str, ...] = ()) -> Tree:
     """A spec with all that it is ``like`` underneath it."""
     if "like" not in tree:
         return tree
     parent_file = _file_of(str(tree["like"]), "machine (in 'like')")
-    parent = _inherited(read_tree(parent_file), str(parent_file))
+    if str(parent_file) in (where, *behind):
+        raise SpecError(where, [f"like: {tree['like']!r} leads back to this file; name a spec that stands by itself"])
+    parent = _inherited(read_tree(parent_file), str(parent_file), (where, *behind))
     merged: Tree = _merged({k: v for k, v in parent.items() if k != "aliases"}, {k: v for k, v in tree.items() if k != "like"})
     return merged
 
@@ -230,9 +232,12 @@ def _merged(below: Any, above: Any) -> Any:
 def _fabric(tree: Tree) -> tuple[FabricLevel, ...]:
     """The levels that a spec's ``fabric`` list names, inner first."""
     levels = []
-    for entry in tree.get("fabric") or ():
-        link = find(str(entry["link"])).spec
+    given, where = tree.get("fabric") or [], str(tree.get("name"))
+    for entry in given if isinstance(given, list) else [given]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("link"), str) or not isinstance(entry.get("chips", 1), int | float):
+            raise SpecError(where, ["fabric: should be a list of levels, inner first, such as [{link: pcie5-x16, chips: 8}]"])
+        link = find(entry["link"]).spec
         if not isinstance(link, Link):
-            raise SpecError(str(tree.get("name")), [f"fabric: {entry['link']} is a chip, not a link (links: {', '.join(link_names())})"])
+            raise SpecError(where, [f"fabric: {entry['link']} is a chip, not a link (links: {', '.join(link_names())})"])
         levels.append(FabricLevel(link, float(entry.get("chips", float("inf")))))
     return tuple(levels)

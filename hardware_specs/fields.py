@@ -14,10 +14,13 @@ import numpy as np
 
 from hardware_specs.schema import Chip, System
 from magnitudes.arrays import Reader, Real, as_real
+from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
-from magnitudes.units import bare_name
+from magnitudes.units import bare_name, dimension_of
 
 P = TypeVar("P")
+# What a number of hardware may be, in base units: further out, squares and ratios leave the range of a float.
+SMALLEST, LARGEST = 1e-20, 1e25
 
 
 def field_values(system: System) -> dict[str, Real]:
@@ -99,6 +102,23 @@ def _check_owners(system: System, by_part: Mapping[str, Mapping[str, Real]]) -> 
             raise NameMiss("field", path, nearest(path, field_values(system)), f"(`roofscape specs {system.chip.name}` lists all)")
 
 
+def _check_number(path: str, name: str, value: Real) -> None:
+    """Refuse a value (or a row of values) that is negative, not finite, or zero where something is divided by it.
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(value, Reader):
+        return
+    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    may_be_zero = dimension_of(name) in ("s", "j/byte")
+    wrong = numbers[~(((numbers >= SMALLEST) & (numbers <= LARGEST)) | (may_be_zero & (numbers == 0.0)))]
+    if wrong.size:
+        least = "zero or more" if may_be_zero else "more than zero"
+        raise InputError(f"{path} is set to {wrong[0]:g}; it should be {least} and finite (in base units, at most {LARGEST:g})")
+
+
 def _part_changed(part: P, values: Mapping[str, Real] | None, merge: Callable[[Real, Real], Real]) -> P:
     """One part with some of its numbers replaced by `merge(old, new)`."""
     if not values:
@@ -108,6 +128,7 @@ def _part_changed(part: P, values: Mapping[str, Real] | None, merge: Callable[[R
     for key, new in values.items():
         head, _, entry = key.partition(".")
         name = names.get(head, "")
+        _check_number(f"{getattr(part, 'name', 'chip')}.{key}", name, new)
         old = updates.get(name, getattr(part, name, None))
         if isinstance(old, Mapping) and (not entry or entry in old):
             updates[name] = {k: merge(v, new) if not entry or k == entry else v for k, v in old.items()}

@@ -63,9 +63,10 @@ class Reader:
         hints = get_type_hints(cls)
         values = dict(given)
         for key, f in known.items():
-            if key in tree:
+            required = f.default is MISSING and f.default_factory is MISSING
+            if key in tree and not (required and tree[key] is None):
                 values[f.name] = self.value(f.name, hints[f.name], tree[key], _join(path, key))
-            elif f.default is MISSING and f.default_factory is MISSING:
+            elif required:
                 self.fault(_join(path, key), f"missing; write it as {_example(f)}")
         return cls(**values) if len(self.mistakes) == before else None
 
@@ -73,10 +74,13 @@ class Reader:
         """One field, read as its type says."""
         if raw is None:
             return None
+        if isinstance(raw, dict | list) and (hint is str or get_origin(hint) in (Union, types.UnionType) or hint in (float, Real)):
+            self.fault(path, f"should be one value, not a {'mapping' if isinstance(raw, dict) else 'list'}")
+            return math.nan
         if hint is str:
             return str(raw)
         if get_origin(hint) is tuple and get_args(hint)[0] is str:
-            return tuple(str(r) for r in raw) if isinstance(raw, list) else (str(raw),)
+            return tuple(str(r) for r in raw if not isinstance(r, dict | list)) if isinstance(raw, list) else (str(raw),)
         if get_origin(hint) is Mapping:
             if not isinstance(raw, dict):
                 self.fault(path, "should be a mapping from data type to a rate, such as {bf16: 989 TFLOP/s}")
@@ -88,6 +92,9 @@ class Reader:
 
     def quantity(self, name: str, raw: object, path: str) -> float:
         """A number in base units, its source noted."""
+        if isinstance(raw, dict | list):
+            self.fault(path, f"should be one quantity, not a {'mapping' if isinstance(raw, dict) else 'list'}")
+            return math.nan
         text, _, source = str(raw).partition("@")
         citation = self.sources.get(source.strip()) if source else self.default
         if citation is None:
@@ -136,7 +143,11 @@ def reader_of(tree: Tree) -> Reader:
     """A reader that knows the sources of a file; mistakes in the table are noted in it."""
     sources: dict[str, Citation] = {}
     mistakes: list[str] = []
-    for key, given in (tree.get("sources") or {}).items():
+    table = tree.get("sources") or {}
+    if not isinstance(table, dict):
+        mistakes.append("sources: should be a mapping from a short name to {title: ..., kind: ...}")
+        table = {}
+    for key, given in table.items():
         entry = given if isinstance(given, dict) else {"title": given}
         kind, title = str(entry.get("kind", "datasheet")), str(entry.get("title", ""))
         if kind not in KINDS or not title:

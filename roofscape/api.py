@@ -19,6 +19,7 @@ from workloads.scenario import Images, Inference, Prefill, Scenario
 from workloads.sharding import Parallelism, Precision, precision
 
 DataTypeName = str | Sequence[str]
+MOST_TP = 1024  # no model has more heads to cut
 
 
 def model(name: str | Model) -> Model:
@@ -41,7 +42,7 @@ def default_scenario(of: Model) -> Scenario:
 def default_cut(of: Model, on: System) -> Parallelism:
     """The largest tensor parallelism that the chips of a system and the model allow; replicas for the rest."""
     chips = int(on.chips)
-    for tp in (d for d in range(chips, 0, -1) if chips % d == 0):
+    for tp in (d for d in range(min(chips, MOST_TP), 0, -1) if chips % d == 0):
         cut = Parallelism(tp=float(tp), dp=float(chips // tp))
         if all(rule.holds() for rule in of.cut_rules(cut)):
             return cut
@@ -132,6 +133,8 @@ def question(
     ep: Any = 1.0,
     dp: Any = 1.0,
     data_types: tuple[str, ...] = ("bf16",),
+    activation_dtype: str | None = None,
+    kv_dtype: str | None = None,
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
@@ -142,7 +145,7 @@ def question(
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
-    return Question(found, machine, scenario or default_scenario(found), cut, data_types, fidelity, timing, spill)
+    return Question(found, machine, scenario or default_scenario(found), cut, data_types, activation_dtype, kv_dtype, fidelity, timing, spill)
 
 
 def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:

@@ -18,13 +18,23 @@ def numbers(text: str) -> list[float]:
 
 
 def _number(text: str) -> float:
-    scale = {"k": 1024.0, "K": 1024.0, "m": 2.0**20, "M": 2.0**20}.get(text.strip()[-1:], 1.0)
-    return float(text.strip().rstrip("kKmM") if scale != 1.0 else text) * scale
+    scale = {"k": 1024.0, "K": 1024.0, "m": 2.0**20, "M": 2.0**20}.get(text.strip()[-1:])
+    return float(text) if scale is None else float(text.strip()[:-1]) * scale
 
 
 def names(text: str) -> list[str]:
     """One name or several, separated by commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty place; write one name, or several separated by commas")
+    return parts
+
+
+def name(text: str) -> str:
+    """One name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text.strip()
 
 
 def setting(text: str) -> tuple[str, list[str]]:
@@ -37,9 +47,9 @@ def setting(text: str) -> tuple[str, list[str]]:
 
 def add_model_and_machine(parser: Parser, *, several: bool = False) -> None:
     """The model and the machine or machines."""
-    parser.add_argument("model", metavar="MODEL", help="a model's name, or the path of a Hugging Face config.json")
+    parser.add_argument("model", metavar="MODEL", type=name, help="a model's name, or the path of a Hugging Face config.json")
     what = "machines, separated by commas" if several else "a machine (h100-sxm, 8xh100-sxm, dgx-a100, this-machine), or the path of a spec's YAML"
-    parser.add_argument("--on", required=True, metavar="MACHINE", type=names if several else str, help=what)
+    parser.add_argument("--on", required=True, metavar="MACHINE", type=names if several else name, help=what)
 
 
 def add_scenario(parser: Parser) -> None:
@@ -62,8 +72,8 @@ def add_question(parser: Parser) -> None:
         cut.add_argument(f"--{option}", type=numbers, metavar="N", help=f"{text} parallelism")
     formats = parser.add_argument_group("formats")
     formats.add_argument("--dtype", type=names, default=["bf16"], help="of weights and matrix products (default: bf16)")
-    formats.add_argument("--activation-dtype", help="of what enters matrix products, where it differs from the weights'")
-    formats.add_argument("--kv-dtype", help="of keys and values (default: as the stream between operators, 16 bits or wider)")
+    formats.add_argument("--activation-dtype", type=name, help="of what enters matrix products, where it differs from the weights'")
+    formats.add_argument("--kv-dtype", type=name, help="of keys and values (default: as the stream between operators, 16 bits or wider)")
     how = parser.add_argument_group("estimator")
     how.add_argument("--fidelity", default="tile", help="roofline (the physical floor) or tile (kernel by kernel; default)")
     how.add_argument("--timing", default="graph", help="how kernels are started: kernel, graph (default) or eager")
@@ -75,8 +85,8 @@ def add_output(parser: Parser) -> None:
     """Where results go besides the terminal."""
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several designs are asked")
-    group.add_argument("--csv", metavar="FILE", help="write a table, a row a design")
-    group.add_argument("--html", metavar="FILE", help="write one self-contained page")
+    group.add_argument("--csv", metavar="FILE", type=name, help="write a table, a row a design")
+    group.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
 
 
 def add_validation(parser: Parser) -> None:
@@ -87,5 +97,5 @@ def add_validation(parser: Parser) -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="at most N rows of each group, evenly spread")
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print JSON: groups, headline, unscored")
-    group.add_argument("--csv", metavar="FILE", help="write all rows with their predictions")
-    group.add_argument("--html", metavar="FILE", help="write one self-contained page")
+    group.add_argument("--csv", metavar="FILE", type=name, help="write all rows with their predictions")
+    group.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")

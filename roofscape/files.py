@@ -19,12 +19,15 @@ def check_writable(path: str | None) -> None:
     if path is None:
         return
     folder = Path(path).absolute().parent
-    if Path(path).is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
-    if not folder.is_dir():
-        raise InputError(f"cannot write {path}: there is no folder {folder}; create it first")
-    if not os.access(folder, os.W_OK) or (Path(path).exists() and not os.access(path, os.W_OK)):
-        raise InputError(f"cannot write {path}: no permission; choose another place")
+    try:
+        if Path(path).is_dir():
+            raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+        if not folder.is_dir():
+            raise InputError(f"cannot write {path}: there is no folder {folder}; create it first")
+        if not os.access(folder, os.W_OK) or (Path(path).exists() and not os.access(path, os.W_OK)):
+            raise InputError(f"cannot write {path}: no permission; choose another place")
+    except OSError as error:  # a name too long to ask about
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
 
 def write_whole(path: str, text: str) -> None:

@@ -73,10 +73,11 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     """
     model, system = api.model(options.model), api.system(on)
     phase = _phase(options, model)
+    _check_belonging(options, phase)
     axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}
     axes |= {d: getattr(options, d) for d in ("tp", "pp", "ep", "dp") if getattr(options, d)}
     axes["dtype"] = options.dtype
-    axes |= {f"set:{path}": _values(system, path, texts) for path, texts in options.set}
+    axes |= {f"set:{path}": _values(system, path, texts) for path, texts in _settings(options).items()}
     columns = _grid(axes)
     scenario = SCENARIOS[phase](**{f: columns[f] for f in FIELDS[phase] if f in columns})
     given = {k: v for k, v in columns.items() if k in ("tp", "pp", "ep", "dp", "dtype")}
@@ -93,6 +94,26 @@ def _phase(options: argparse.Namespace, model: Model) -> str:
         return "mixed"
     usual = api.default_scenario(model).phase
     return "decode" if usual == "inference" and options.context and not options.prompt and not options.output else usual
+
+
+def _check_belonging(options: argparse.Namespace, phase: str) -> None:
+    """Refuse sizes that the phase has no use for: an answer to another question helps nobody."""
+    sizes = {f for own in FIELDS.values() for f in own}
+    for size in sorted(sizes - set(FIELDS[phase])):
+        if getattr(options, size, None):
+            taken = ", ".join(f"--{f}" for f in FIELDS[phase])
+            fitting = " or ".join(p for p, own in FIELDS.items() if size in own)
+            raise InputError(f"--{size} has no meaning in phase {phase}, which takes {taken}; leave it out, or use --phase {fitting}")
+
+
+def _settings(options: argparse.Namespace) -> dict[str, list[str]]:
+    """What ``--set`` says, by path."""
+    settings: dict[str, list[str]] = {}
+    for path, texts in options.set:
+        if path in settings:
+            raise InputError(f"--set {path} is given twice; write several values as --set {path}={','.join([*settings[path], *texts])}")
+        settings[path] = texts
+    return settings
 
 
 def _values(system: System, path: str, texts: list[str]) -> list[float]:

@@ -17,6 +17,8 @@ from workloads.model import Model, ModelError
 from workloads.scenario import Scenario
 from workloads.sharding import Parallelism
 
+LARGEST = 1e12  # tokens, sequences, chips: more is a slip of the pen, and products of several leave the range of a float
+
 
 def check_phase(model: Model, scenario: Scenario) -> None:
     """Refuse a scenario that a model has no passes for.
@@ -42,9 +44,10 @@ def check_sizes(scenario: Scenario) -> None:
         least = 0.0 if name in ("context", "chunk_context") else 1.0
         if isinstance(value, Reader):
             continue
-        if not np.all(np.isfinite(value)) or not np.all(np.asarray(value) >= least):
-            shown = f"{value:g}" if isinstance(value, float) else "a column"
-            raise ModelError(f"{name} is {shown}; it should be a finite number, {least:g} or more")
+        numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        wrong = numbers[~((numbers >= least) & (numbers <= LARGEST))]
+        if wrong.size:
+            raise ModelError(f"{name} is {wrong[0]:g}; it should be a finite number from {least:g} to {LARGEST:g}")
 
 
 def legal_cut(model: Model, system: System, cut: Parallelism) -> Condition:
@@ -56,8 +59,12 @@ def legal_cut(model: Model, system: System, cut: Parallelism) -> Condition:
         If a single design cannot.
     """
     for option, degree in (("--tp", cut.tp), ("--pp", cut.pp), ("--ep", cut.ep), ("--dp", cut.dp)):
-        if isinstance(degree, float) and not (degree >= 1 and degree == int(degree)):
-            raise ModelError(f"{option} is {degree:g}; a degree of parallelism is a whole number, 1 or more")
+        if isinstance(degree, Reader):
+            continue
+        numbers = np.atleast_1d(np.asarray(degree, dtype=np.float64))
+        wrong = numbers[~((numbers >= 1) & (numbers <= LARGEST) & (numbers == np.floor(numbers)))]
+        if wrong.size:
+            raise ModelError(f"{option} is {wrong[0]:g}; a degree of parallelism is a whole number from 1 to {LARGEST:g}")
     rules = model.cut_rules(cut)
     for rule in rules:
         rule.check()
