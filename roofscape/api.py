@@ -133,8 +133,6 @@ def question(
     ep: Any = 1.0,
     dp: Any = 1.0,
     data_types: tuple[str, ...] = ("bf16",),
-    activation_dtype: str | None = None,
-    kv_dtype: str | None = None,
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
@@ -145,7 +143,7 @@ def question(
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
-    return Question(found, machine, scenario or default_scenario(found), cut, data_types, activation_dtype, kv_dtype, fidelity, timing, spill)
+    return Question(found, machine, scenario or default_scenario(found), cut, data_types, fidelity=fidelity, timing=timing, spill=spill)
 
 
 def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:

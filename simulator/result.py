@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magnitudes.arrays import Column, Condition, Real, both, maximum, total
+from magnitudes.arrays import Column, Condition, Real, both, total, where
 from simulator.cost import Cost, largest_part
 from simulator.memory import MemoryUse
 from workloads.graph import Workload
@@ -73,7 +74,7 @@ class Estimate:
     def tpot_s(self) -> Real | None:
         """Time per output token: the mean decode step, which yields one token a sequence; the first token is not counted.
 
-        None where the scenario has no decode step.
+        None where the scenario has no decode step, NaN on the rows of columns that have none.
         """
         decodes = [p for p in self.passes if p.run.phase in ("decode", "mixed")]
         if not decodes:
@@ -81,7 +82,9 @@ class Estimate:
         if len(decodes) == 1:
             return decodes[0].time_s
         repeats = total(p.run.repeats for p in decodes)
-        return total(p.run.repeats * p.time_s for p in decodes) / maximum(repeats, 1.0)
+        if isinstance(repeats, float) and repeats == 0.0:
+            return None
+        return total(p.run.repeats * p.time_s for p in decodes) / where(repeats > 0.0, repeats, math.nan)
 
     @property
     def time_s(self) -> Real:

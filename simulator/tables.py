@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ def row(x: Any, index: int) -> Any:
     if isinstance(x, list):
         return x[index]
     if isinstance(x, np.ndarray):
-        return x[index].item() if x.ndim else x.item()
+        value = x[index].item() if x.ndim else x.item()
+        return None if isinstance(value, float) and math.isnan(value) else value  # NaN: this row has no such figure
     if isinstance(x, Reader):
         raise TypeError("a region or a formula has no rows")
     return x

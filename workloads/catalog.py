@@ -50,13 +50,20 @@ def find_model(name: str) -> Model:
     path = Path(name)
     if path.suffix == ".json":
         return read_config(path)
-    if (path / "config.json").is_file():
+    if name and _is_file(path / "config.json"):
         return read_config(path / "config.json")
     by_key = {normal(n).replace(".", ""): n for n in model_names()}
     for key in _spellings(name):
         if key in by_key:
             return entry(by_key[key]).model
     raise NameMiss("model", name, nearest(name, model_names()), "(`roofscape workloads` lists all; the path of a Hugging Face config.json works too)")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be one
+        return False
 
 
 def _spellings(name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -77,6 +78,8 @@ class Workload:
 
         graph: nx.DiGraph[str] = nx.DiGraph()
         for node in self.nodes:
+            if node.operator.name in graph:
+                raise GraphError(f"two operators are called {node.operator.name!r}; edges go by name, so that each needs its own")
             graph.add_node(node.operator.name, operator=node.operator, count=node.count)
         for node in self.nodes:
             for source in node.after:
@@ -114,15 +117,17 @@ def fused(nodes: Iterable[Node]) -> tuple[Node, ...]:
     """The nodes with elementwise operators folded into the kernel before or after them, where they allow it.
 
     This is what serving stacks do: biases, activations and residual sums run in a matrix product's epilogue or a norm's
-    prologue, and the tensor between is never written.
+    prologue, and the tensor between is never written. What another operator reads too is written, and not folded away.
     """
+    nodes = tuple(nodes)
+    readers = Counter(a for node in nodes for a in node.after)
     result: dict[str, Node] = {}
     renamed: dict[str, str] = {}
     held: dict[str, Node] = {}  # sums that wait for the norm behind them
     for unfused in nodes:
         node = replace(unfused, after=tuple(dict.fromkeys(renamed.get(a, a) for a in unfused.after)))
         operator = node.operator
-        last = result.get(node.after[0]) if node.after else None
+        last = result.get(node.after[0]) if node.after and readers[unfused.after[0]] == 1 else None
         if isinstance(operator, Elementwise) and operator.fuses == "producer" and last and isinstance(last.operator, Contraction | Convolution):
             result[last.operator.name] = replace(last, operator=with_epilogue(last.operator, operator))
             renamed[operator.name] = last.operator.name

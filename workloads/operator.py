@@ -334,8 +334,11 @@ class Attention(Operator):
 
     @property
     def nest(self) -> LoopNest:
-        extents = {"batch": self.batch, "head": self.heads, "q": self.q_len, "kv": self.kv_read_len, "d": self.head_dim}
-        q, kv = ("batch", "head", "q", "d"), ("batch", "head", "kv", "d")
+        extents = {
+            "batch": self.batch, "kv_head": self.kv_heads, "group": self.heads / self.kv_heads,
+            "q": self.q_len, "kv": self.kv_read_len, "d": self.head_dim,
+        }  # fmt: skip
+        q, kv = ("batch", "kv_head", "group", "q", "d"), ("batch", "kv_head", "kv", "d")
         return LoopNest(extents, {"q": q, "k": kv, "v": kv, "o": q}, ("kv",))
 
 

@@ -13,11 +13,24 @@ from magnitudes.arrays import Real, as_real
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """`batch` sequences with `new` tokens each, of `length` tokens in all (the new ones included)."""
+    """`batch` sequences with `new` tokens each, of `length` tokens in all (the new ones included).
+
+    Parameters
+    ----------
+    batch, new, length : Real
+    last : Real, optional
+        Tokens of each when the scenario ends, which the cache must hold; `length`, if not said.
+    """
 
     batch: Real
     new: Real
     length: Real
+    last: Real | None = None
+
+    @property
+    def held(self) -> Real:
+        """Tokens of each that the cache must have room for."""
+        return self.length if self.last is None else self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +108,13 @@ class Inference:
         _real(self, "batch", "prompt", "output")
 
     def passes(self) -> tuple[Pass, ...]:
-        """The prefill, and decode passes at three contexts that stand for all (their repeats add to ``output - 1``)."""
+        """The prefill, and decode passes at three contexts that stand for all (their repeats add to ``output - 1``).
+
+        Step `i` of the `n` decode steps reads ``prompt + i`` tokens; a sum over whole `i` is the integral from 1/2 to ``n + 1/2``.
+        """
         steps = self.output - 1.0
-        decodes = (Pass("decode", (Sequences(self.batch, 1.0, self.prompt + 1.0 + node * steps),), repeats=weight * steps) for node, weight in _NODES)
+        last = self.prompt + steps
+        decodes = (Pass("decode", (Sequences(self.batch, 1.0, self.prompt + 0.5 + node * steps, last),), repeats=weight * steps) for node, weight in _NODES)
         return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)), *decodes)
 
 

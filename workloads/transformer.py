@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magnitudes.arrays import Real, maximum, minimum, total
+from magnitudes.arrays import Real, maximum, minimum, total, where
 from workloads.chain import Chain
-from workloads.feed_forward import FeedForward, linear
+from workloads.feed_forward import ExpertFeedForward, FeedForward, linear
 from workloads.graph import Workload, fused
 from workloads.model import DivisionRule
 from workloads.operator import Attention, Collective, Elementwise, Gather, Normalization
@@ -105,7 +105,9 @@ class Transformer:
         split = self.layers * self._attention_parameters / cut.tp
         whole = self.layers * self.norms_per_layer * self._norm_width
         forward = total(count * part.chip_parameters(self.hidden, self.bias, cut) for count, part in self.feed_forwards)
-        head = 0.0 if self.tied or self.encoder else self.vocabulary * self.hidden
+        head: Real = 0.0 if self.tied or self.encoder else self.vocabulary * self.hidden
+        if self.tied and not self.encoder:  # the last stage needs its own copy of the embedding
+            head = where(cut.pp > 1.0, self.vocabulary * self.hidden, 0.0)
         ends = (self._embedding_parameters + head) / cut.tp + self._norm_width + self.extra_parameters
         return (split + whole + forward) / cut.pp + ends / minimum(cut.pp, 2.0)
 
@@ -119,7 +121,7 @@ class Transformer:
             return 0.0
         a_layer = self.state_byte_per_token(cut, formats) / self.layers
         tokens = total(
-            maximum(g.batch / cut.dp, 1.0) * count * (g.length if window is None else minimum(g.length, window))
+            maximum(g.batch / cut.dp, 1.0) * count * (g.held if window is None else minimum(g.held, window))
             for count, window in self.windows
             for g in run.groups
         )
@@ -127,11 +129,13 @@ class Transformer:
 
     def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
         """Heads, layers and widths that the degrees must divide."""
+        experts = any(isinstance(part, ExpertFeedForward) for _, part in self.feed_forwards)
         return (
             DivisionRule("attention heads", self.heads, cut.tp, "--tp"),
             DivisionRule("key-value heads", self.kv_heads, cut.tp, "--tp", or_multiple=True),
             DivisionRule("layers", self.layers, cut.pp, "--pp"),
             *(rule for _, part in self.feed_forwards for rule in part.cut_rules(cut)),
+            *(() if experts else (DivisionRule("network that a dense model has in place of experts", 1.0, cut.ep, "--ep"),)),
         )
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:

@@ -6,6 +6,8 @@ from magnitudes.arrays import Real, minimum
 from simulator.calibration import constant
 from simulator.machine import Machine
 
+FAR = 1e6  # capacities: what comes round later than that is from memory, and powers of it stay in range
+
 
 def byte_s(reuse_byte: Real, machine: Machine, memory_share: float, cache_share: float) -> Real:
     """Seconds a byte of a stream that comes round every `reuse_byte`: from the cache what stayed there, else from memory.
@@ -19,7 +21,7 @@ def byte_s(reuse_byte: Real, machine: Machine, memory_share: float, cache_share:
     if machine.cache is None:
         return from_memory_s
     from_cache_s = minimum(from_memory_s, 1.0 / (cache_share * machine.cache.bandwidth_byte_per_s))
-    ratio = reuse_byte / (constant("attention", "resident_share") * machine.cache.capacity_byte)
+    ratio = minimum(reuse_byte / (constant("attention", "resident_share") * machine.cache.capacity_byte), FAR)
     square = ratio * ratio
     fourth = square * square
     eighth = fourth * fourth

@@ -21,6 +21,7 @@ from simulator.machine import Machine
 from simulator.reuse import Reuse
 from workloads.operator import Contraction, Operand, Residency
 
+NO_LATENCY_S = 1e-12  # a spec that gives no latency leaves the loads in flight unlimited
 FP32_SUM_BYTE = 8.0  # a partial sum in fp32, written and read once
 
 
@@ -52,7 +53,7 @@ class Product:
     def unit_byte_per_s(self) -> Real:
         """What one multiprocessor can draw from memory: loads in flight over latency."""
         shared = self.engine.shared_byte if self.engine.shared_byte is not None else 64.0 * 1024.0
-        return float(table("matrix")["inflight"]) * shared / self.machine.memory.latency_s
+        return float(table("matrix")["inflight"]) * shared / maximum(self.machine.memory.latency_s, NO_LATENCY_S)
 
 
 def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:

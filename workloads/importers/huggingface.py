@@ -15,6 +15,8 @@ from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForw
 from workloads.model import Model, ModelError
 from workloads.transformer import Transformer
 
+LARGEST = 1e12  # no size of a network comes near
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -22,6 +24,27 @@ class Config:
 
     where: str
     fields: Mapping[str, Any]
+
+    def whole(self, *keys: str) -> float:
+        """The same for a count.
+
+        Raises
+        ------
+        ModelError
+            If it is no positive whole number.
+        """
+        value = self.number(*keys)
+        if value != int(value):
+            raise ModelError(f"{self.where}: {self._spelling(*keys)} is {value:g}; it should be a whole number")
+        return value
+
+    def whole_or(self, default: float, *keys: str) -> float:
+        """The same, or `default` where none is there."""
+        return self.whole(*keys) if self._spelling(*keys) else default
+
+    def _spelling(self, *keys: str) -> str:
+        """The spelling that the file has; empty, if none."""
+        return next((key for key in keys if self.fields.get(key) is not None), "")
 
     def number(self, *keys: str) -> float:
         """The first of several spellings of a field.
@@ -31,25 +54,30 @@ class Config:
         ModelError
             If none is there, or the value is no positive number.
         """
-        for key in keys:
-            if self.fields.get(key) is not None:
-                return self._positive(key)
+        key = self._spelling(*keys)
+        if key:
+            return self._positive(key)
         near = nearest(keys[0], self.fields)
         hint = f" (near: {', '.join(near)})" if near else ""
         raise ModelError(f"{self.where}: the field {' or '.join(keys)} is missing{hint}; add it to the configuration")
 
     def number_or(self, default: float, *keys: str) -> float:
         """The same, or `default` where none is there."""
-        return self.number(*keys) if any(self.fields.get(k) is not None for k in keys) else default
+        return self.number(*keys) if self._spelling(*keys) else default
 
     def flag(self, key: str, default: bool = False) -> bool:
         """A true or false field."""
-        return bool(self.fields.get(key, default))
+        value = self.fields.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise ModelError(f"{self.where}: {key} is {value!r}; it should be true or false")
+        return value
 
     def _positive(self, key: str) -> float:
         value = self.fields[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-            raise ModelError(f"{self.where}: {key} is {value!r}; it should be a positive number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
+            raise ModelError(f"{self.where}: {key} is {value!r}; it should be a positive number (at most {LARGEST:g})")
         return float(value)
 
 
@@ -65,7 +93,7 @@ def read_config(path: Path) -> Model:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is not JSON: {error}") from error
     if not isinstance(tree, dict):
         raise ModelError(f"{path}: should be a JSON object with the fields of a Hugging Face configuration")
@@ -83,7 +111,7 @@ def model_of(tree: Mapping[str, Any], name: str, where: str) -> Model:
     kind = tree.get("model_type")
     if kind is None:
         raise ModelError(f"{where}: the field model_type is missing; it names the architecture, one of {', '.join(ARCHITECTURES)}")
-    if kind not in ARCHITECTURES:
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
         near = nearest(str(kind), ARCHITECTURES)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ModelError(
@@ -94,19 +122,19 @@ def model_of(tree: Mapping[str, Any], name: str, where: str) -> Model:
 
 def _decoder(c: Config, name: str, layers: float | None = None, **own: Any) -> Transformer:
     """What Llama and its descendants share; `own` is what differs."""
-    hidden, heads = c.number("hidden_size"), c.number("num_attention_heads")
-    layers = layers or c.number("num_hidden_layers")
+    hidden, heads = c.whole("hidden_size"), c.whole("num_attention_heads")
+    layers = layers or c.whole("num_hidden_layers")
     if c.fields.get("head_dim") is None and hidden % heads:
         raise ModelError(f"{c.where}: hidden_size {hidden:g} is not a multiple of num_attention_heads {heads:g}, and there is no head_dim")
     shared: dict[str, Any] = {
         "name": name,
         "hidden": hidden,
         "heads": heads,
-        "kv_heads": c.number_or(heads, "num_key_value_heads"),
-        "head_dim": c.number_or(hidden / heads, "head_dim"),
-        "feed_forwards": own.pop("feed_forwards", None) or ((layers, DenseFeedForward(c.number("intermediate_size"))),),
+        "kv_heads": c.whole_or(heads, "num_key_value_heads"),
+        "head_dim": c.whole_or(hidden / heads, "head_dim"),
+        "feed_forwards": own.pop("feed_forwards", None) or ((layers, DenseFeedForward(c.whole("intermediate_size"))),),
         "windows": ((layers, None),),
-        "vocabulary": c.number("vocab_size"),
+        "vocabulary": c.whole("vocab_size"),
         "tied": c.flag("tie_word_embeddings"),
     }
     return Transformer(**(shared | own))
@@ -117,8 +145,8 @@ def _llama(c: Config, name: str) -> Transformer:
 
 
 def _mistral(c: Config, name: str) -> Transformer:
-    window = c.number_or(math.inf, "sliding_window")
-    return _decoder(c, name, windows=((c.number("num_hidden_layers"), window if math.isfinite(window) else None),))
+    window = c.whole_or(math.inf, "sliding_window")
+    return _decoder(c, name, windows=((c.whole("num_hidden_layers"), window if math.isfinite(window) else None),))
 
 
 def _qwen2(c: Config, name: str) -> Transformer:
@@ -130,19 +158,19 @@ def _qwen3(c: Config, name: str) -> Transformer:
 
 
 def _mixtral(c: Config, name: str) -> Transformer:
-    experts = ExpertFeedForward(c.number("num_local_experts"), c.number("num_experts_per_tok"), c.number("intermediate_size"))
-    return _decoder(c, name, feed_forwards=((c.number("num_hidden_layers"), experts),))
+    experts = ExpertFeedForward(c.whole("num_local_experts"), c.whole("num_experts_per_tok"), c.whole("intermediate_size"))
+    return _decoder(c, name, feed_forwards=((c.whole("num_hidden_layers"), experts),))
 
 
 def _qwen_experts(c: Config) -> tuple[tuple[float, FeedForward], ...]:
     """Routed experts in every `decoder_sparse_step`-th layer, a dense network in the others."""
-    layers, step = c.number("num_hidden_layers"), c.number_or(1.0, "decoder_sparse_step")
-    shared = c.number_or(0.0, "shared_expert_intermediate_size")
+    layers, step = c.whole("num_hidden_layers"), c.whole_or(1.0, "decoder_sparse_step")
+    shared = c.whole_or(0.0, "shared_expert_intermediate_size")
     sparse = float(layers // step)
-    experts = ExpertFeedForward(c.number("num_experts"), c.number("num_experts_per_tok"), c.number("moe_intermediate_size"), shared, bool(shared))
+    experts = ExpertFeedForward(c.whole("num_experts"), c.whole("num_experts_per_tok"), c.whole("moe_intermediate_size"), shared, bool(shared))
     if sparse == layers:
         return ((layers, experts),)
-    return ((layers - sparse, DenseFeedForward(c.number("intermediate_size"), label="_dense")), (sparse, experts))
+    return ((layers - sparse, DenseFeedForward(c.whole("intermediate_size"), label="_dense")), (sparse, experts))
 
 
 def _qwen2_moe(c: Config, name: str) -> Transformer:
@@ -154,7 +182,7 @@ def _qwen3_moe(c: Config, name: str) -> Transformer:
 
 
 def _gemma2(c: Config, name: str) -> Transformer:
-    layers, window = c.number("num_hidden_layers"), c.number("sliding_window")
+    layers, window = c.whole("num_hidden_layers"), c.whole("sliding_window")
     return _decoder(c, name, tied=c.flag("tie_word_embeddings", True), norms_per_layer=4.0, windows=((layers / 2.0, window), (layers / 2.0, None)))
 
 
@@ -163,32 +191,32 @@ def _gemma(c: Config, name: str) -> Transformer:
 
 
 def _gpt2(c: Config, name: str) -> Transformer:
-    hidden, layers = c.number("n_embd", "hidden_size"), c.number("n_layer", "num_hidden_layers")
-    inner = c.number_or(4.0 * hidden, "n_inner")
-    return _plain(c, name, hidden, layers, c.number("n_head", "num_attention_heads"), inner, positions=c.number("n_positions"))
+    hidden, layers = c.whole("n_embd", "hidden_size"), c.whole("n_layer", "num_hidden_layers")
+    inner = c.whole_or(4.0 * hidden, "n_inner")
+    return _plain(c, name, hidden, layers, c.whole("n_head", "num_attention_heads"), inner, positions=c.whole("n_positions"))
 
 
 def _opt(c: Config, name: str) -> Transformer:
-    hidden, layers = c.number("hidden_size"), c.number("num_hidden_layers")
-    positions = c.number("max_position_embeddings") + 2.0  # two rows are kept for padding
-    return _plain(c, name, hidden, layers, c.number("num_attention_heads"), c.number("ffn_dim"), positions=positions)
+    hidden, layers = c.whole("hidden_size"), c.whole("num_hidden_layers")
+    positions = c.whole("max_position_embeddings") + 2.0  # two rows are kept for padding
+    return _plain(c, name, hidden, layers, c.whole("num_attention_heads"), c.whole("ffn_dim"), positions=positions)
 
 
 def _bloom(c: Config, name: str) -> Transformer:
-    hidden, layers = c.number("hidden_size", "n_embed"), c.number("n_layer", "num_hidden_layers")
-    return _plain(c, name, hidden, layers, c.number("n_head", "num_attention_heads"), 4.0 * hidden, extra_parameters=2.0 * hidden)
+    hidden, layers = c.whole("hidden_size", "n_embed"), c.whole("n_layer", "num_hidden_layers")
+    return _plain(c, name, hidden, layers, c.whole("n_head", "num_attention_heads"), 4.0 * hidden, extra_parameters=2.0 * hidden)
 
 
 def _gpt_neox(c: Config, name: str) -> Transformer:
-    hidden, layers = c.number("hidden_size"), c.number("num_hidden_layers")
-    return _plain(c, name, hidden, layers, c.number("num_attention_heads"), c.number("intermediate_size"), tied=False, rotary=True)
+    hidden, layers = c.whole("hidden_size"), c.whole("num_hidden_layers")
+    return _plain(c, name, hidden, layers, c.whole("num_attention_heads"), c.whole("intermediate_size"), tied=False, rotary=True)
 
 
 def _bert(c: Config, name: str) -> Transformer:
-    hidden, layers = c.number("hidden_size"), c.number("num_hidden_layers")
+    hidden, layers = c.whole("hidden_size"), c.whole("num_hidden_layers")
     return _plain(
-        c, name, hidden, layers, c.number("num_attention_heads"), c.number("intermediate_size"), encoder=True,
-        positions=c.number("max_position_embeddings"), token_types=c.number_or(0.0, "type_vocab_size"), extra_parameters=hidden * (hidden + 1.0),
+        c, name, hidden, layers, c.whole("num_attention_heads"), c.whole("intermediate_size"), encoder=True,
+        positions=c.whole("max_position_embeddings"), token_types=c.whole_or(0.0, "type_vocab_size"), extra_parameters=hidden * (hidden + 1.0),
     )  # fmt: skip
 
 
@@ -198,7 +226,7 @@ def _plain(c: Config, name: str, hidden: float, layers: float, heads: float, inn
         raise ModelError(f"{c.where}: the width {hidden:g} is not a multiple of the {heads:g} heads")
     shared: dict[str, Any] = {
         "name": name, "hidden": hidden, "heads": heads, "kv_heads": heads, "head_dim": hidden / heads,
-        "feed_forwards": ((layers, DenseFeedForward(inner, gated=False)),), "windows": ((layers, None),), "vocabulary": c.number("vocab_size"),
+        "feed_forwards": ((layers, DenseFeedForward(inner, gated=False)),), "windows": ((layers, None),), "vocabulary": c.whole("vocab_size"),
         "tied": True, "norm": "layer", "bias": True, "rotary": False,
     }  # fmt: skip
     return Transformer(**(shared | own))
@@ -206,10 +234,10 @@ def _plain(c: Config, name: str, hidden: float, layers: float, heads: float, inn
 
 def _resnet(c: Config, name: str) -> ResNet:
     depths = c.fields.get("depths")
-    if not isinstance(depths, list) or not depths:
-        raise ModelError(f"{c.where}: the field depths is missing; it lists the blocks of each stage, such as [3, 4, 6, 3]")
+    if not isinstance(depths, list) or not depths or not all(type(d) is int and 0 < d <= LARGEST for d in depths):
+        raise ModelError(f"{c.where}: depths is {depths!r}; it lists the blocks of each stage, such as [3, 4, 6, 3]")
     bottleneck = c.fields.get("layer_type", "bottleneck") == "bottleneck"
-    return ResNet(name, tuple(float(d) for d in depths), bottleneck, c.number_or(64.0, "embedding_size"), c.number_or(224.0, "image_size"))
+    return ResNet(name, tuple(float(d) for d in depths), bottleneck, c.whole_or(64.0, "embedding_size"), c.whole_or(224.0, "image_size"))
 
 
 ARCHITECTURES: dict[str, Callable[[Config, str], Model]] = {
