@@ -1,7 +1,7 @@
 """Fits library properties to measured kernels, and judges them on devices left out.
 
 Least squares of log-residuals, each group of rows with the same weight and outliers with less, every constant held near its
-value of before by a prior. Then once more without each family of devices: those values are the file's ``folds``.
+first guess by a prior. Then once more without each family of devices: those values are the file's ``folds``.
 
     python -m simulator.calibration.fitting matrix --data ../shared/data
 """
@@ -37,6 +37,7 @@ NOISE = 0.04  # log-residual that weighs as much as a constant moved by its prio
 TURN = 0.15  # log-residual from which on an error counts by its size, no longer by its square
 SHARED_WIDTH, OWN_WIDTH = 0.7, 0.5  # of the priors on the logarithms of constants, and of what a library has of its own
 STEP = 0.02  # of a logarithm, in differences: wide enough to see across a wave
+LEAST = 1e-12  # a constant that was zero: its logarithm must exist
 WORST = 5.0  # log-residuals beyond this are cut
 
 
@@ -93,7 +94,7 @@ def measured(data: Path, task: Task, rows: int) -> list[Measured]:
 class Fit:
     """A task on some rows.
 
-    The unknowns are logarithms relative to the values of before: flat constants, then the constants that libraries share, then what
+    The unknowns are logarithms relative to the first guesses: single constants, then the constants that libraries share, then what
     each library has of its own.
     """
 
@@ -104,7 +105,9 @@ class Fit:
     def before(self) -> Mapping[str, float]:
         """Values that the fit starts from, by path."""
         tree = read(self.task.table)["coefficients"]
-        return {path: float(at(tree, path)) for path in (*self.task.constants, *(self.path(o, f) for o in self.libraries for f in self.task.fields))}
+        rows = ("default", *self.libraries) if self.libraries else ()
+        paths = (*self.task.constants, *(self.path(o, f) for o in rows for f in self.task.fields))
+        return {path: max(float(at(tree, path)), LEAST) for path in paths}
 
     @cached_property
     def libraries(self) -> tuple[str, ...]:
@@ -120,24 +123,22 @@ class Fit:
     def values(self, x: Column) -> dict[str, float]:
         """The constants that some unknowns mean."""
         c, f = len(self.task.constants), len(self.task.fields)
-        values = {path: self.before[path] * float(np.exp(x[i])) for i, path in enumerate(self.task.constants)}
+        values = {path: guess * float(np.exp(x[i])) for i, (path, guess) in enumerate(self.task.constants.items())}
         shared = {field: x[c + j] for j, field in enumerate(self.task.fields)}
-        centre = {field: self._centre(field) for field in self.task.fields}
-        for j, field in enumerate(self.task.fields):
-            values[self.path("default", field)] = centre[field] * float(np.exp(shared[field]))
+        for j, (field, guess) in enumerate(self.task.fields.items()):
+            values[self.path("default", field)] = guess * float(np.exp(shared[field]))
             for k, library in enumerate(self.libraries):
-                values[self.path(library, field)] = centre[field] * float(np.exp(shared[field] + x[c + (k + 1) * f + j]))
+                values[self.path(library, field)] = guess * float(np.exp(shared[field] + x[c + (k + 1) * f + j]))
         return values
-
-    def _centre(self, field: str) -> float:
-        """The value that a field's shared constant starts from."""
-        return float(at(read(self.task.table)["coefficients"], self.path("default", field)))
 
     @cached_property
     def start(self) -> Column:
         """Unknowns that give the values of before."""
-        own = [np.log(self.before[self.path(o, f)] / self._centre(f)) for o in self.libraries for f in self.task.fields]
-        return np.array([*np.zeros(len(self.task.constants) + len(self.task.fields)), *own])
+        single = [np.log(self.before[path] / guess) for path, guess in self.task.constants.items()]
+        default = {f: self.before[self.path("default", f)] for f in self.task.fields}
+        shared = [np.log(default[f] / guess) for f, guess in self.task.fields.items()]
+        own = [np.log(self.before[self.path(o, f)] / default[f]) for o in self.libraries for f in self.task.fields]
+        return np.array([*single, *shared, *own])
 
     def residuals(self, values: Mapping[str, float]) -> Column:
         """Log-residuals of all rows under some values."""

@@ -5,31 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MATRIX = (
-    "issue.matrix", "simt_halfside", "wave.classic", "wave.simt", "wave.persistent", "tile_switch", "feed.classic", "feed.persistent", "port.classic",
-    "port.persistent", "fill_clk.classic", "fill_clk.persistent", "dram_sustained", "inflight", "overlap_loss", "epilogue.classic", "epilogue.persistent",
-    "split_clk.classic", "split_clk.persistent", "split_traffic", "cache_usable", "naive_raster_miss", "translation_slow", "pj_per_flop.register",
-    "pj_per_flop.async", "pj_per_flop.simt", "pj_per_flop.matrix32", "pj_per_byte", "throttle_share", "throttle_s", "quantise.fp8_s", "quantise.row_s",
-    "quantise.fill_s", "quantise.block_s", "quantise.block_blackwell_s", "quantise.fp4_s", "rate.fp8", "rate.fp8_block", "rate.nvfp4", "fp32.issue.matrix",
-    "fp32.tile_switch", "fp32.feed.classic", "fp32.fill_clk.classic", "fp32.dram_sustained", "fp32.overlap_loss", "fp32.epilogue.classic",
-    "fp32.split_clk.classic", "fp32.throttle_s",
-)  # fmt: skip
-PREFILL = (
-    "fixed_clk", "cta_clk", "matrix_eff", "fp8_share", "softmax", "stage_tiles", "tail", "dram_eff", "l2_eff", "serial", "cast_clk", "odd_clk", "window_clk",
-    "mask_clk", "wide", "narrow",
-)  # fmt: skip
-DECODE = (
-    "matrix_eff", "fixed_clk", "cta_clk", "element_rate", "fp8_element_rate", "dram_eff", "l2_eff", "serial", "reach_share", "split_clk", "cast_clk", "odd_clk",
-)  # fmt: skip
-EXPERTS = ("sync", "fixed_clk", "cta_clk", "matrix_eff", "half_tile", "element_rate", "tail", "dram_eff", "l2_eff", "serial", "reach_share", "moves")
-
-CONVOLUTION = ("direct", "fused", "batched", "fill_steps", "filter_transform", "kernel_gap_s", "matrix", "half_run_byte", "matrix_start_s")
-STREAMING = ("dram_sustained", "cache_sustained", "cache_share", "cache_power")
-ROWS = ("cache_share", "cache_power", "reduction_s", "near_latency", "loads_in_flight", "exposed")
-COLLECTIVES = (
-    "payload", "start_s", "fill_byte", "fill_limit_s", "small_start_s", "small_payload", "small_sync_s", "hop_share.all_reduce", "hop_share.all_gather",
-    "hop_share.reduce_scatter", "hop_share.all_to_all",
-)  # fmt: skip
+# First guesses, by path: the centre of each prior. Round numbers by analogy (what all kernels of a kind would have), so that a constant that no
+# device in a fit has shown is not known from the device that is left out.
+MATRIX = {
+    "issue.matrix": 0.85, "simt_halfside": 6.0, "wave.classic": 0.5, "wave.simt": 0.5, "wave.persistent": 0.5, "tile_switch": 0.7, "feed.classic": 0.8,
+    "feed.persistent": 1.6, "port.classic": 64.0, "port.persistent": 64.0, "fill_clk.classic": 1000.0, "fill_clk.persistent": 500.0, "dram_sustained": 0.85,
+    "inflight": 0.2, "overlap_loss": 0.3, "epilogue.classic": 0.3, "epilogue.persistent": 0.1, "split_clk.classic": 4000.0, "split_clk.persistent": 4000.0,
+    "split_traffic": 0.5, "cache_usable": 0.75, "naive_raster_miss": 0.5, "translation_slow": 1.5, "pj_per_flop.register": 1.0, "pj_per_flop.async": 1.0,
+    "pj_per_flop.simt": 4.0, "pj_per_flop.matrix32": 4.0, "pj_per_byte": 40.0, "throttle_share": 0.7, "throttle_s": 5e-4, "quantise.fp8_s": 2.5e-6,
+    "quantise.row_s": 5e-7, "quantise.fill_s": 2.5e-6, "quantise.block_s": 2.5e-6, "quantise.block_blackwell_s": 2.5e-6, "quantise.fp4_s": 2.5e-6,
+    "rate.fp8": 0.75, "rate.fp8_block": 0.75, "rate.nvfp4": 0.75, "fp32.issue.matrix": 0.85, "fp32.tile_switch": 0.7, "fp32.feed.classic": 0.8,
+    "fp32.fill_clk.classic": 1000.0, "fp32.dram_sustained": 0.8, "fp32.overlap_loss": 0.3, "fp32.epilogue.classic": 0.3, "fp32.split_clk.classic": 4000.0,
+    "fp32.throttle_s": 5e-4,
+}  # fmt: skip
+PREFILL = {
+    "fixed_clk": 10000.0, "cta_clk": 2000.0, "matrix_eff": 0.75, "fp8_share": 0.75, "softmax": 0.5, "stage_tiles": 3.0, "tail": 0.5, "dram_eff": 0.8,
+    "l2_eff": 0.8, "serial": 0.3, "cast_clk": 4000.0, "odd_clk": 4000.0, "window_clk": 2000.0, "mask_clk": 0.05, "wide": 300000.0, "narrow": 1.5,
+}  # fmt: skip
+DECODE = {
+    "matrix_eff": 0.5, "fixed_clk": 8000.0, "cta_clk": 2000.0, "element_rate": 25.0, "fp8_element_rate": 35.0, "dram_eff": 0.85, "l2_eff": 0.8, "serial": 0.3,
+    "reach_share": 1.6, "split_clk": 4000.0, "cast_clk": 4000.0, "odd_clk": 4000.0,
+}  # fmt: skip
+EXPERTS = {
+    "sync": 2500.0, "fixed_clk": 40000.0, "cta_clk": 1500.0, "matrix_eff": 0.6, "half_tile": 10.0, "element_rate": 25.0, "tail": 0.5, "dram_eff": 0.8,
+    "l2_eff": 0.8, "serial": 0.4, "reach_share": 1.7, "moves": 1.3,
+}  # fmt: skip
+CONVOLUTION = {
+    "direct": 0.7, "fused": 0.7, "batched": 0.7, "fill_steps": 10.0, "filter_transform": 0.5, "kernel_gap_s": 5e-6, "matrix": 0.8, "half_run_byte": 100.0,
+    "matrix_start_s": 5e-6,
+}  # fmt: skip
+STREAMING = {"dram_sustained": 0.85, "cache_sustained": 0.6, "cache_share": 0.8, "cache_power": 4.0}
+ROWS = {"cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "exposed": 0.5}
+COLLECTIVES = {
+    "payload": 0.75, "start_s": 6e-6, "fill_byte": 15e6, "fill_limit_s": 70e-6, "small_start_s": 5e-6, "small_payload": 0.7, "small_sync_s": 4e-6,
+    "hop_share.all_reduce": 2.0, "hop_share.all_gather": 1.0, "hop_share.reduce_scatter": 1.0, "hop_share.all_to_all": 0.2,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +52,12 @@ class Task:
         The coefficient file.
     ops : tuple of str
         Operators whose rows are fitted.
-    constants : tuple of str
-        Dotted paths of single constants.
+    constants : mapping of str to float
+        Dotted paths of single constants, with first guesses.
     libraries : str
-        Path of a mapping from library to its constants, of which `fields` are fitted: each is what all libraries share and what one has of its own.
+        Path of a mapping from library to its constants.
+    fields : mapping of str to float
+        Which of a library's constants are fitted, with first guesses: each is what all libraries share and what one has of its own.
     least_rows : int
         Groups with fewer rows are left out.
     weights : mapping of str to float
@@ -55,9 +67,9 @@ class Task:
     name: str
     table: str
     ops: tuple[str, ...]
-    constants: tuple[str, ...] = ()
+    constants: Mapping[str, float] = field(default_factory=dict)
     libraries: str = ""
-    fields: tuple[str, ...] = ()
+    fields: Mapping[str, float] = field(default_factory=dict)
     least_rows: int = 30
     weights: Mapping[str, float] = field(default_factory=dict)
 
