@@ -37,9 +37,13 @@ def varying(designs: Sequence[Design]) -> list[str]:
 
 def labels_of(designs: Sequence[Design]) -> list[str]:
     """What tells designs apart, a label each; they are numbered where nothing does."""
-    differing = [k for k in varying(designs) if k not in ("fidelity",)] or ["system"]
-    labels = [", ".join(f"{k} {d[k]:g}" if isinstance(d.get(k), float) else str(d.get(k)) for k in differing) for d in designs]
-    return labels if len(set(labels)) == len(labels) else [f"{i + 1}: {label}" for i, label in enumerate(labels)]
+    differing = [k for k in varying(designs) if k != "fidelity"] or ["system"]
+    labels: list[str] = []
+    for count in range(1, len(differing) + 1):  # as few of the inputs as it takes
+        labels = [", ".join(f"{k} {d[k]:g}" if isinstance(d.get(k), float) else str(d.get(k)) for k in differing[:count]) for d in designs]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{i + 1}: {label}" for i, label in enumerate(labels)]
 
 
 def cards(design: Design) -> str:
