@@ -174,7 +174,7 @@ def test_matrix_units_are_not_slower_than_vector_units(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED_CHIPS)
 def test_peak_is_units_times_clock(name: str) -> None:
     """16-bit matrix peak = multiprocessors x a power of two x clock, or multiply-accumulators x 2 x clock: never a rate with sparsity."""
-    known = {"pascal": 0, "volta": 1024, "turing": 1024, "ampere": 2048, "ada": 1024, "hopper": 4096, "blackwell": 8192, "cdna": 1024, "cdna3": 2048}
+    known = {"pascal": 0, "volta": 1024, "turing": 1024, "ampere": 2048, "ada": 1024, "hopper": 4096, "blackwell": 8192, "cdna1": 1024, "cdna3": 2048}
     chip = chip_of(name)
     for engine in chip.engines:
         if isinstance(engine, KernelEngine):
