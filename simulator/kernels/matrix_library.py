@@ -117,6 +117,12 @@ def in_fp32(machine: Machine, element: AnyDataType) -> bool:
     return all((matrix_format(machine.engine, o) or "fp32") in ("fp32", "fp64") for o in options)
 
 
+def _vector_menus(menus: dict[str, Any], generation: str) -> dict[str, Any]:
+    """A generation's menus for vector units; a name in their place says whose kernels the library ships for it."""
+    own = menus.get(generation, {})
+    return dict(menus[own] if isinstance(own, str) else own)
+
+
 @derived
 def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) -> Scheduling:
     """The menu and habits of a generation's library for one kind of product (``gemm``, ``linear``, ``bmm``), in fp32 where `wide`."""
@@ -125,7 +131,7 @@ def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) ->
     if on_matrix_units:
         tiles, wave, half_side = c["matrix_tiles"][mode], c["wave"][mode], 0.0
     else:
-        tiles = c["simt_tiles"].get(generation, {}).get(kind, c["simt_tiles_default"])
+        tiles = _vector_menus(c["simt_tiles"], generation).get(kind, c["simt_tiles_default"])
         wave, half_side = c["wave"]["simt"], c["simt_halfside"]
     menu = tuple((float(m), float(n)) for m, n in tiles)
     of_mode = {k: c[k][mode] for k in ("feed", "port", "fill_clk", "epilogue", "split_clk", "split_min_k")}

@@ -19,7 +19,10 @@ from simulator.traffic import cache_byte_per_s, miss_share, sustained_byte_per_s
 from workloads.operator import Normalization, Operator, Softmax
 
 # Threads that a multiprocessor holds (vendors' programming guides); 2048 elsewhere.
-RESIDENT_THREADS = {"turing": 1024.0, "ada": 1536.0, "cdna1": 2560.0}
+RESIDENT_THREADS = {
+    "turing": 1024.0, "ampere_ga10x": 1536.0, "ampere_ga10b": 1536.0, "ada": 1536.0, "blackwell_gb20x": 1536.0, "vega": 2560.0, "cdna1": 2560.0,
+    "xe_hpc": 1024.0, "xe2": 1024.0,
+}  # fmt: skip
 WARP_COLUMNS = 1024.0  # PyTorch's softmax gives a row to one warp up to this many columns
 
 
