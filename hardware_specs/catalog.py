@@ -22,7 +22,7 @@ from magnitudes.names import NameMiss, nearest, normal
 SHIPPED = Path(__file__).parent
 THIS_MACHINE = "this-machine"
 _ALIASES = re.compile(r"^aliases:\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
-_VENDORS = ("nvidia", "nv", "amd", "intel", "ia", "google", "tesla", "instinct", "geforce", "aws")
+_VENDORS = ("nvidia", "nv", "amd", "intel", "ia", "google", "tesla", "instinct", "radeon", "geforce", "quadro", "aws", "apple")
 _MANY = re.compile(r"^\s*(\d+)\s*[xX*]\s*(.+)$|^(.+?)\s+[xX*]\s*(\d+)\s*$")
 
 
