@@ -158,7 +158,7 @@ def test_name_resolves_in_several_spellings(name: str) -> None:
         ("h100_sxm", "h100-sxm"), ("h200_sxm", "h200"), ("b200_sxm", "b200"), ("gb200", "gb200"), ("gb200_sxm", "gb200"), ("gb300", "gb300"), ("l40s", "l40s"),
         ("b300_sxm", "b300"), ("a100_sxm", "a100-sxm-80gb"), ("b60", "arc-pro-b60"), ("rtx_pro_6000_server", "rtx-pro-6000-server"), ("a40", "a40"),
         ("a40_pairwise_nvlink", "a40-paired"), ("a100_pairwise_nvlink", "a100-pcie-80gb-paired"), ("h100_pairwise_nvlink", "h100-pcie-paired"),
-        ("a100_dgx", "a100-sxm-80gb"), ("h100_dgx", "h100-sxm"),
+        ("a100_dgx", "a100-sxm-80gb-p4de"), ("h100_dgx", "h100-sxm"),
     ],
 )  # fmt: skip
 def test_names_that_tools_print(typed: str, name: str) -> None:
