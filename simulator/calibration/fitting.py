@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from magnitudes.arrays import Column
 from simulator.calibration import FOLDER, Values, at, overlaid, read, set_at
 from simulator.calibration.tasks import TASKS, Task
+from simulator.validation.checks import checked
 from simulator.validation.files import read_tables
 from simulator.validation.host import hosts_of
-from simulator.validation.operations import operation_name
-from simulator.validation.prediction import Batch, Context, batches_of, checked, family_of
+from simulator.validation.names import operation_name
+from simulator.validation.prediction import Batch, Context, batches_of, family_of
 from simulator.validation.run import sampled
 from simulator.validation.scores import family_of as class_of
 from simulator.validation.tidy import TableError
@@ -79,7 +80,7 @@ def measured(data: Path, task: Task, rows: int) -> list[Measured]:
         context = Context(hosts={(h.source, h.device): h.host_s for h in hosts_of(whole, Context())})
         table = sampled(replace(whole, frame=whole.frame[whole.frame["op"].isin(task.ops)]), rows)
         for batch in batches_of(table):
-            if isinstance(batch.predict(context), str):
+            if batch.predict(context).notes:  # the roofline of a machine whose execution model has no tile law
                 continue
             us = table.frame.loc[batch.index, "measured_us"].to_numpy(np.float64)
             group = (table.file, *(str(batch.key[k]) for k in ("source", "device", "op", "dtype", "kernel", "timing")))

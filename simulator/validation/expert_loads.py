@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from magnitudes.arrays import Column, Real
@@ -23,6 +25,14 @@ def active_experts(tokens: Column, topk: Column, experts: Column, distribution: 
     if distribution.startswith("power_law"):
         return _power_law(tokens * topk, tokens, experts, float(distribution.rpartition("_")[2]))
     return expected_active(experts, topk, tokens)
+
+
+def distribution_problem(distribution: str) -> str:
+    """Why a distribution's name cannot be read; empty where it can."""
+    alpha = distribution.rpartition("_")[2]
+    if not distribution.startswith("power_law") or re.fullmatch(r"\d+(\.\d*)?", alpha):
+        return ""
+    return f"distribution {distribution!r}: a power law is written power_law_ALPHA, such as power_law_1.2"
 
 
 def _power_law(rows: Column, tokens: Column, experts: Column, alpha: float) -> Column:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 
-from magnitudes.datatypes import DATA_TYPES, DataType, data_type
-from magnitudes.names import NameMiss
+from magnitudes.datatypes import ALIASES, DATA_TYPES, DataType, data_type
+from magnitudes.names import NameMiss, nearest
 
 # Half-precision tensors, single-precision arithmetic: what GPUs without half-precision units of use offer.
 FP16_STORED = DataType("fp16_stored", 16.0, computes_as=("fp32",))
@@ -43,9 +45,10 @@ NAMED = {
 WIDE = ("fp64", "fp32", "tf32", "bf16", "fp16")
 
 
+@cache
 def formats_of(name: str) -> Formats | None:
     """Formats of an operator whose table says `name`; None where nobody knows it."""
-    key = name.lower()
+    key = re.sub(r"[\s-]+", "_", name.lower().removeprefix("torch.").removeprefix("dtype."))
     if key in NAMED:
         return NAMED[key]
     try:
@@ -55,6 +58,12 @@ def formats_of(name: str) -> Formats | None:
     if plain.name in NAMED:
         return NAMED[plain.name]
     return Formats(plain, plain, plain)
+
+
+def unknown_format(name: str) -> str:
+    """What to say of a data type that nobody knows."""
+    near = nearest(name, [*NAMED, *DATA_TYPES, *ALIASES], 1)
+    return f"unknown data type {name!r}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def width_class(name: str) -> str:

@@ -11,11 +11,12 @@ from functools import partial
 
 import numpy as np
 
-from magnitudes.arrays import Column, Real
+from magnitudes.arrays import Column, Condition, Real, floor, maximum, minimum, where
 from magnitudes.datatypes import DataType
+from simulator.validation.dimensions import DEFAULTS
 from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass
-from simulator.validation.expert_loads import active_experts
-from simulator.validation.formats import Formats
+from simulator.validation.expert_loads import active_experts, distribution_problem
+from simulator.validation.formats import Formats, formats_of, unknown_format
 from workloads.operator import (
     Attention,
     Collective,
@@ -41,6 +42,7 @@ class Rows:
     state : DataType
         Format of cached keys and values.
     columns : mapping of str to Column
+        NaN where a row does not say a dimension.
     names : mapping of str to str
         Columns of text that choose a structure, such as ``distribution``: one value for all rows.
     """
@@ -51,13 +53,33 @@ class Rows:
     columns: Mapping[str, Column]
     names: Mapping[str, str]
 
-    def __getitem__(self, name: str) -> Column:
+    def __getitem__(self, name: str) -> Real:
+        """A dimension, with its default where the table or a row does not say it."""
+        return self.get(name, DEFAULTS[name]) if name in DEFAULTS else self.columns[name]
+
+    def get(self, name: str, default: float | str) -> Real:
+        """A dimension with another default: a number, or another dimension's name."""
+        column, otherwise = self.columns.get(name), self[default] if isinstance(default, str) else default
+        if column is None:
+            return otherwise
+        absent = np.isnan(column)
+        return where(absent, otherwise, column) if absent.any() else column
+
+    def column(self, name: str) -> Column:
+        """A dimension that every row has."""
         return self.columns[name]
 
-    def get(self, name: str, default: float) -> Real:
-        """A dimension that may be absent, for the whole table or for some rows."""
-        column = self.columns.get(name)
-        return default if column is None else np.where(np.isnan(column), default, column)
+    def is_true(self, name: str) -> bool:
+        """Whether a flag is set."""
+        return self.names[name] == "True"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What must hold between the dimensions of a row, and what is said where it does not."""
+
+    broken: str
+    holds: Callable[[Rows], Condition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +94,11 @@ class Operation:
         Columns that a row must have.
     build : callable
         Rows to operators, each with its number of calls.
+    optional : tuple of str
+        Columns that a row may have.
     structure : tuple of str
         Columns of text or flags whose values make other operators.
+    rules : tuple of Rule
     by_kernel : bool
         Whether the name of the implementation is an input.
     is_model : bool
@@ -83,7 +108,9 @@ class Operation:
     family: str
     dimensions: tuple[str, ...]
     build: Callable[[Rows], Calls]
+    optional: tuple[str, ...] = ()
     structure: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     by_kernel: bool = False
     is_model: bool = False
 
@@ -91,26 +118,30 @@ class Operation:
 def _product(rows: Rows, *, weights: bool) -> Calls:
     f = rows.formats
     side = Residency.WEIGHT if weights else Residency.ACTIVATION
-    batch = rows.get("batch", 1.0)
-    return ((Contraction(name=rows.op, m=rows["m"], n=rows["n"], k=rows["k"], batch=batch, a=f.a, b=f.b, c=f.c, b_residency=side), 1.0),)
+    return ((Contraction(name=rows.op, m=rows["m"], n=rows["n"], k=rows["k"], batch=rows["batch"], a=f.a, b=f.b, c=f.c, b_residency=side), 1.0),)
 
 
 def _attention(rows: Rows, *, decode: bool) -> Calls:
-    window = rows.get("window", 0.0) if rows.names["windowed"] == "True" else None
     attention = Attention(
         name=rows.op, batch=rows["batch"], heads=rows["heads"], kv_heads=rows["kv_heads"], head_dim=rows["head_dim"], q_len=1.0 if decode else rows["q_len"],
-        kv_len=rows["kv_len"], window=window, element=rows.formats.a, state=rows.state,
+        kv_len=rows["kv_len"], window=rows["window"] if rows.is_true("windowed") else None, causal=not rows.is_true("bidirectional"),
+        element=rows.formats.a, state=rows.state,
     )  # fmt: skip
     return ((attention, 1.0),)
 
 
+def _sides(rows: Rows) -> tuple[Real, Real]:
+    """Height and width of a convolution's result."""
+    down = (rows["in_h"] + 2.0 * rows["pad_h"] - rows["kernel_h"]) / rows["stride_h"]
+    across = (rows["in_w"] + 2.0 * rows["pad_w"] - rows["kernel_w"]) / rows["stride_w"]
+    return floor(down) + 1.0, floor(across) + 1.0
+
+
 def _convolution(rows: Rows) -> Calls:
-    f, stride_h, stride_w = rows.formats, rows.get("stride_h", 1.0), rows.get("stride_w", 1.0)
-    out_h = np.floor((rows["in_h"] + 2.0 * rows.get("pad_h", 0.0) - rows["kernel_h"]) / stride_h) + 1.0
-    out_w = np.floor((rows["in_w"] + 2.0 * rows.get("pad_w", 0.0) - rows["kernel_w"]) / stride_w) + 1.0
+    f, (out_h, out_w) = rows.formats, _sides(rows)
     convolution = Convolution(
         name=rows.op, batch=rows["batch"], cin=rows["cin"], cout=rows["cout"], in_h=rows["in_h"], in_w=rows["in_w"], out_h=out_h, out_w=out_w,
-        kernel_h=rows["kernel_h"], kernel_w=rows["kernel_w"], stride=np.maximum(stride_h, stride_w), groups=rows.get("groups", 1.0), a=f.a, b=f.b, c=f.c,
+        kernel_h=rows["kernel_h"], kernel_w=rows["kernel_w"], stride=maximum(rows["stride_h"], rows["stride_w"]), groups=rows["groups"], a=f.a, b=f.b, c=f.c,
     )  # fmt: skip
     return ((convolution, 1.0),)
 
@@ -125,11 +156,11 @@ def _elementwise(rows: Rows, *, reads: float, instructions: float) -> Calls:
         element=rows.formats.a,
         output=rows.formats.c,
     )
-    return ((plain, rows.get("calls", 1.0)),)
+    return ((plain, rows["calls"]),)
 
 
 def _activation(rows: Rows) -> Calls:
-    gated = rows.names["gated"] == "True"
+    gated = rows.is_true("gated")
     return _elementwise(rows, reads=2.0 if gated else 1.0, instructions=15.0 if gated else 25.0)
 
 
@@ -147,12 +178,12 @@ def _embedding(rows: Rows) -> Calls:
 
 def _experts(rows: Rows) -> Calls:
     """A fused layer of routed experts: tokens sorted by expert, gate and up, the gated activation, down, and the weighted sum."""
-    f, tokens, topk = rows.formats, rows["tokens"], rows["topk"]
-    inner, hidden, experts = rows["inter"] / rows.get("tp", 1.0), rows["hidden"], rows["experts"]
+    f, tokens, topk, experts = rows.formats, rows.column("tokens"), rows.column("topk"), rows.column("experts")
+    inner, hidden = rows["inter"] / rows["tp"], rows["hidden"]
     pairs = tokens * topk
     active = active_experts(tokens, topk, experts, rows.names["distribution"])
 
-    def product(name: str, n: Column, k: Column) -> Operator:
+    def product(name: str, n: Real, k: Real) -> Operator:
         return GroupedContraction(name=name, rows=pairs, groups=experts, active=active, n=n, k=k, a=f.a, b=f.b, c=f.c)
 
     return (
@@ -171,49 +202,91 @@ def _collective(rows: Rows, *, pattern: str) -> Calls:
     return ((Collective(name=rows.op, pattern=pattern, message_byte=rows["message_byte"], ranks=rows["ranks"]), 1.0),)
 
 
-_ATTENTION = ("batch", "heads", "kv_heads", "head_dim", "q_len", "kv_len")
-_CONVOLUTION = ("batch", "cin", "cout", "in_h", "in_w", "kernel_h", "kernel_w")
 _MATRIX, _GRID, _EXCHANGE = ("m", "n", "k"), ("rows", "cols"), ("message_byte", "ranks")
+_FEW_HEADS = Rule("kv_heads is over heads", lambda rows: rows["kv_heads"] <= rows["heads"])
+_SHORT = Rule("kv_len is under q_len", lambda rows: rows["kv_len"] >= rows["q_len"])
+_FITTING = Rule("the filter is larger than the padded image", lambda rows: minimum(*_sides(rows)) >= 1.0)
+_CHANNELS = Rule("groups is over the channels", lambda rows: rows["groups"] <= minimum(rows["cin"], rows["cout"]))
+_CHOICE = Rule("topk is over experts", lambda rows: rows["topk"] <= rows["experts"])
+_SEVERAL = Rule("ranks is under 2: nothing moves", lambda rows: rows["ranks"] >= 2.0)
+
+
+def _fused_attention(*, decode: bool) -> Operation:
+    length = "kv_len" if decode else "q_len"
+    rest = ("kv_heads", "q_len" if decode else "kv_len", "window")
+    return Operation(
+        "attention", ("batch", "heads", "head_dim", length), partial(_attention, decode=decode), rest, ("windowed", "bidirectional", "kv_dtype"),
+        (_FEW_HEADS,) if decode else (_FEW_HEADS, _SHORT), by_kernel=True,
+    )  # fmt: skip
+
+
+def _exchange(pattern: str) -> Operation:
+    return Operation("collective", _EXCHANGE, partial(_collective, pattern=pattern), (), ("ranks_per_node",), (_SEVERAL,), by_kernel=True)
 
 
 def _map(reads: float, instructions: float) -> Operation:
-    return Operation("elementwise", _GRID, partial(_elementwise, reads=reads, instructions=instructions))
+    return Operation("elementwise", _GRID, partial(_elementwise, reads=reads, instructions=instructions), ("reads", "calls"))
 
 
 # Instructions an element: CUDA's math library (its pow is a logarithm, a product and an exponential in extended precision).
 OPERATIONS: dict[str, Operation] = {
-    "gemm": Operation("gemm", _MATRIX, partial(_product, weights=True)),
-    "linear": Operation("linear", _MATRIX, partial(_product, weights=True)),
+    "gemm": Operation("gemm", _MATRIX, partial(_product, weights=True), ("batch",)),
+    "linear": Operation("linear", _MATRIX, partial(_product, weights=True), ("batch",)),
     "bmm": Operation("bmm", ("batch", *_MATRIX), partial(_product, weights=False)),
-    "attn_prefill": Operation("attention", _ATTENTION, partial(_attention, decode=False), ("windowed",), by_kernel=True),
-    "attn_decode": Operation("attention", _ATTENTION, partial(_attention, decode=True), ("windowed",), by_kernel=True),
-    "moe": Operation("moe", ("tokens", "hidden", "inter", "topk", "experts"), _experts, ("distribution",), by_kernel=True),
-    "conv_fwd": Operation("convolution", _CONVOLUTION, _convolution),
+    "attn_prefill": _fused_attention(decode=False),
+    "attn_decode": _fused_attention(decode=True),
+    "moe": Operation("moe", ("tokens", "hidden", "inter", "topk", "experts"), _experts, ("tp",), ("distribution",), (_CHOICE,), by_kernel=True),
+    "conv_fwd": Operation(
+        "convolution", ("batch", "cin", "cout", "in_h", "kernel_h"), _convolution,
+        ("in_w", "kernel_w", "stride_h", "stride_w", "pad_h", "pad_w", "groups"), (), (_FITTING, _CHANNELS),
+    ),
     "add": _map(2.0, 1.0), "sub": _map(2.0, 1.0), "mul": _map(2.0, 1.0), "div": _map(2.0, 10.0), "pow": _map(2.0, 65.0), "where": _map(3.0, 1.0),
     "addu": _map(1.0, 1.0), "subu": _map(1.0, 1.0), "mulu": _map(1.0, 1.0), "divu": _map(1.0, 10.0), "powu": _map(1.0, 65.0),
     "relu": _map(1.0, 1.0), "tanh": _map(1.0, 20.0), "gelu": _map(1.0, 25.0), "silu": _map(1.0, 15.0), "sigmoid": _map(1.0, 15.0),
-    "exp": _map(1.0, 10.0), "copy": _map(1.0, 0.5), "rope": _map(1.0, 6.0),
-    "act_and_mul": Operation("elementwise", _GRID, _activation, ("gated",)),
+    "exp": _map(1.0, 10.0), "copy": _map(1.0, 0.5), "triad": _map(2.0, 1.0), "rope": _map(1.0, 6.0),
+    "act_and_mul": Operation("elementwise", _GRID, _activation, ("calls",), ("gated",)),
     "softmax": Operation("softmax_norm", _GRID, _softmax),
     "layernorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="layer")),
     "rmsnorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="rms")),
     "embedding": Operation("embedding", _GRID, _embedding),
-    "model_inference": Operation("model_inference", ("batch", "seq"), _eager_model, ("model", "option"), is_model=True),
-    "all_reduce": Operation("collective", _EXCHANGE, partial(_collective, pattern="all_reduce"), ("ranks_per_node",), by_kernel=True),
-    "all_gather": Operation("collective", _EXCHANGE, partial(_collective, pattern="all_gather"), ("ranks_per_node",), by_kernel=True),
-    "reduce_scatter": Operation("collective", _EXCHANGE, partial(_collective, pattern="reduce_scatter"), ("ranks_per_node",), by_kernel=True),
-    "all_to_all": Operation("collective", _EXCHANGE, partial(_collective, pattern="all_to_all"), ("ranks_per_node",), by_kernel=True),
-    "send_recv": Operation("collective", _EXCHANGE, partial(_collective, pattern="send"), ("ranks_per_node",), by_kernel=True),
-}  # fmt: skip
-
-ALIASES = {
-    "matmul": "gemm", "ln": "layernorm", "layer_norm": "layernorm", "rms_norm": "rmsnorm", "conv2d_fwd": "conv_fwd", "conv2d": "conv_fwd", "conv": "conv_fwd",
-    "alltoall": "all_to_all", "allreduce": "all_reduce", "allgather": "all_gather", "reducescatter": "reduce_scatter", "p2p": "send_recv", "send": "send_recv",
-    "attn_context": "attn_prefill", "attn_generation": "attn_decode", "silu_and_mul": "act_and_mul", "emb": "embedding",
+    "model_inference": Operation("model_inference", ("batch", "seq"), _eager_model, (), ("model", "option"), is_model=True),
+    "all_reduce": _exchange("all_reduce"), "all_gather": _exchange("all_gather"), "reduce_scatter": _exchange("reduce_scatter"),
+    "all_to_all": _exchange("all_to_all"), "send_recv": _exchange("send"),
 }  # fmt: skip
 
 
-def operation_name(op: str) -> str:
-    """The name under which an `op` is known here; itself if it is not."""
-    key = op.lower()
-    return ALIASES.get(key, key)
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A column of text that chooses a structure.
+
+    Parameters
+    ----------
+    meaning : str
+    problem : callable
+        Why a value cannot be used; empty where it can. An empty value is what a row does not say.
+    """
+
+    meaning: str
+    problem: Callable[[str], str] = lambda _: ""
+
+
+def _format_problem(name: str) -> str:
+    return "" if not name or formats_of(name) else f"kv_dtype: {unknown_format(name)}"
+
+
+def _node_problem(ranks: str) -> str:
+    return "" if not ranks or (ranks.replace(".0", "").isdigit() and float(ranks) >= 1.0) else f"ranks_per_node is no count: {ranks!r}"
+
+
+def _model_problem(model: str) -> str:
+    return "" if model in EAGER_MODELS else f"whole model {model!r}, whose sizes the table does not say (known: {', '.join(EAGER_MODELS)})"
+
+
+STRUCTURES = {
+    "kv_dtype": Structure("data type of cached keys and values (default: as ``dtype``)", _format_problem),
+    "gated": Structure("whether the activation multiplies the two halves of its input (default: no)"),
+    "distribution": Structure("how tokens are dealt to experts: ``balanced``, ``power_law_ALPHA``, or evenly by chance (default)", distribution_problem),
+    "ranks_per_node": Structure("chips that share a node, where it is not the machine's own number (default)", _node_problem),
+    "model": Structure(f"a whole model: {', '.join(EAGER_MODELS)}", _model_problem),
+    "option": Structure("``fusion`` where a compiler has joined elementwise operators"),
+}

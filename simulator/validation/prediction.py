@@ -12,25 +12,26 @@ import numpy as np
 
 from hardware_specs.catalog import find_system
 from hardware_specs.schema import FabricLevel, System
-from magnitudes.arrays import Column, Real
+from magnitudes.arrays import Column, Real, where
 from magnitudes.errors import InputError
 from simulator.calibration import left_out
 from simulator.cost import Cost
 from simulator.engines import cost_law
 from simulator.kernels.timing import Timing, eager_host_s
 from simulator.law import CostLaw
-from simulator.machine import machine_of
-from simulator.validation.formats import formats_of
-from simulator.validation.operations import OPERATIONS, Calls, Operation, Rows, operation_name
-from simulator.validation.replay import WEIGHT_COPIES, inside, replay
-from simulator.validation.tidy import Table, as_numbers
+from simulator.machine import MachineError, machine_of
+from simulator.validation.checks import FLAGS, rows_of
+from simulator.validation.eager_models import Calls
+from simulator.validation.operations import OPERATIONS, STRUCTURES
+from simulator.validation.replay import inside, replay
+from simulator.validation.sources import source_of
+from simulator.validation.tidy import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = ("source", "device", "op", "dtype", "timing", "kernel")
-STRUCTURE = ("kv_dtype", "windowed", "gated", "distribution", "ranks_per_node", "model", "option")
-ABSENT = {"windowed": "False", "gated": "False"}
+STRUCTURE = (*FLAGS, *(name for name in STRUCTURES if name not in FLAGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,15 @@ class Prediction:
         One call.
     parts : mapping of str to Column
         Time that each resource alone would take [s].
+    notes : tuple of str
+        What a reader of the times should know of the law behind them.
     """
 
     time_s: Column
     flop: Column
     byte: Column
     parts: Mapping[str, Column]
+    notes: tuple[str, ...] = ()
 
     @property
     def bound(self) -> np.ndarray[Any, np.dtype[np.object_]]:
@@ -78,58 +82,6 @@ class Context:
     left_out: bool = False
 
 
-def checked(table: Table) -> Table:
-    """The table without rows that no law can predict, each with its reason: unknown device, operator, data type, or a dimension that is missing."""
-    frame = table.frame.assign(op=table.frame["op"].map(operation_name))
-    for name in STRUCTURE:
-        used = any(name in OPERATIONS[op].structure for op in frame["op"].unique() if op in OPERATIONS) or name == "kv_dtype"
-        frame[name] = frame[name].astype(str) if used and name in frame.columns else ABSENT.get(name, "")
-    frame["windowed"] = _flag(frame["window"] > 0.0) if "window" in frame.columns else "False"
-    by_kernel = frame["op"].map({name: o.by_kernel for name, o in OPERATIONS.items()})
-    frame["kernel"] = frame["kernel"].where(by_kernel.eq(True), "")  # elsewhere it is the library's choice: an outcome
-    table = replace(table, frame=frame)
-    for device in frame["device"].unique():
-        reason = _device_problem(device)
-        if reason:
-            table = table.without(table.frame["device"] == device, reason)
-    for op in table.frame["op"].unique():
-        if op not in OPERATIONS:
-            table = table.without(table.frame["op"] == op, f"no law for the operator {op!r} yet")
-    for dtype in table.frame["dtype"].unique():
-        if formats_of(dtype) is None:
-            table = table.without(table.frame["dtype"] == dtype, f"unknown data type {dtype!r}")
-    return _with_dimensions(table)
-
-
-def _flag(truth: pd.Series[bool]) -> pd.Series[str]:
-    return truth.map({True: "True", False: "False"})
-
-
-def _with_dimensions(table: Table) -> Table:
-    """The table without rows that lack a dimension, or have one that is not positive; dimensions are float64."""
-    for op in table.frame["op"].unique():
-        needed = OPERATIONS[op].dimensions
-        missing = [d for d in needed if d not in table.frame.columns]
-        if missing:
-            table = table.without(table.frame["op"] == op, f"{op} needs the column {', '.join(map(repr, missing))}")
-            continue
-        table = replace(table, frame=as_numbers(table.frame, needed))
-        rows = table.frame[list(needed)]
-        bad = (table.frame["op"] == op) & ~((rows > 0.0) & np.isfinite(rows)).all(axis=1)
-        table = table.without(bad, f"{op}: one of {', '.join(needed)} is missing or not positive")
-    return table
-
-
-@cache
-def _device_problem(device: str) -> str:
-    """Why a device cannot be predicted; empty where it can."""
-    try:
-        find_system(device)
-    except InputError as error:
-        return str(error)
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows that the same operators describe on one machine: one call of each law predicts them all.
@@ -141,30 +93,47 @@ class Batch:
     key : mapping of str to Any
         What they have in common: source, device, op, data type, timing, implementation, structure.
     calls : tuple of (Operator, count)
+    host_s : Column, optional
+        Pace of the host behind each row, where the table says it; NaN where it does not.
     """
 
     index: np.ndarray[Any, np.dtype[np.int64]]
     key: Mapping[str, Any]
     calls: Calls
+    host_s: Column | None = None
 
-    def predict(self, context: Context) -> Prediction | str:
-        """Their times; or why the machine's execution model has no law at that fidelity."""
-        timing = _timing(self.key, context)
-        with left_out(family_of(self.key["device"])) if context.left_out else nullcontext():
+    def predict(self, context: Context) -> Prediction:
+        """Their times.
+
+        Raises
+        ------
+        InputError
+            If the machine cannot do what is asked of it.
+        """
+        timing = self._timing(context)
+        with left_out(family_of(self.key["device"])) if context.left_out else nullcontext(), np.errstate(over="ignore", invalid="ignore"):
             law = _law(self.key, context, timing)
-            if law.fidelity != context.fidelity:
-                return "; ".join(law.notes)
-            copies = WEIGHT_COPIES.get(self.key["source"], 1.0)
+            copies = source_of(self.key["source"]).weight_copies
             reuse = inside(self.calls, busy=OPERATIONS[self.key["op"]].is_model) if len(self.calls) > 1 else None
             costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in self.calls]
-            return _added(costs, len(self.index), timing)
+            return replace(_added(costs, len(self.index), timing), notes=law.notes)
+
+    def _timing(self, context: Context) -> Timing:
+        """The timing context, with the host's pace."""
+        known: Real = (context.hosts or {}).get((self.key["source"], self.key["device"]), eager_host_s())
+        if self.host_s is not None:
+            known = where(np.isnan(self.host_s), known, self.host_s)
+        return Timing(context.timing or self.key["timing"], known)
 
 
 def batches_of(table: Table) -> Iterator[Batch]:
     """A checked table's rows, batch by batch."""
     frame = table.frame
-    for key, rows in _groups(frame):
-        yield Batch(frame.index[rows].to_numpy(), key, _calls(key, frame.iloc[rows]))
+    for key, places in _groups(frame):
+        rows = frame.iloc[places]
+        host_s = rows["host_us"].to_numpy(np.float64) * 1e-6 if "host_us" in rows.columns else None
+        calls = OPERATIONS[key["op"]].build(rows_of(key["op"], rows, key["dtype"], key["kv_dtype"], key))
+        yield Batch(rows.index.to_numpy(), key, calls, host_s)
 
 
 def predict(table: Table, context: Context) -> tuple[Table, list[tuple[np.ndarray[Any, np.dtype[np.int64]], Prediction]]]:
@@ -173,16 +142,15 @@ def predict(table: Table, context: Context) -> tuple[Table, list[tuple[np.ndarra
     Returns
     -------
     Table
-        Without rows whose engine has no execution model at that fidelity.
+        Without rows that their machine's law refuses, or has no finite time for.
     list of (rows, Prediction)
     """
     done = []
     for batch in batches_of(table):
-        prediction = batch.predict(context)
-        if isinstance(prediction, str):
-            table = table.without(table.frame.index.isin(batch.index), prediction)
-        else:
-            done.append((batch.index, prediction))
+        try:
+            done.append((batch.index, batch.predict(context)))
+        except InputError as error:
+            table = table.without(table.frame.index.isin(batch.index), str(error))
     return table, done
 
 
@@ -194,26 +162,27 @@ def family_of(device: str) -> str:
 
 def _groups(frame: pd.DataFrame) -> Iterator[tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.int64]]]]:
     """Positions of rows that have the same keys and structure."""
-    by = [*KEYS, *STRUCTURE, *(["host_us"] if "host_us" in frame.columns else [])]
+    by = [*KEYS, *STRUCTURE]
     grouped: Mapping[Hashable, Any] = frame.groupby(by, sort=False, dropna=False, observed=True).indices
     for values, rows in grouped.items():
         assert isinstance(values, tuple)
         yield dict(zip(by, values, strict=True)), rows
 
 
-def _timing(key: Mapping[str, Any], context: Context) -> Timing:
-    """The timing context of a batch, with its host."""
-    host_us = key.get("host_us", float("nan"))
-    known = (context.hosts or {}).get((key["source"], key["device"]), eager_host_s())
-    return Timing(context.timing or key["timing"], known if np.isnan(host_us) else host_us * 1e-6)
-
-
 def _law(key: Mapping[str, Any], context: Context, timing: Timing) -> CostLaw:
-    """The law of a batch: its machine and its implementation. Kernels of a model that runs eagerly queue behind each other as in a graph."""
+    """The law of a batch: its machine and its implementation. Kernels of a model that runs eagerly queue behind each other as in a graph.
+
+    Raises
+    ------
+    InputError
+        If the machine cannot do what is asked.
+    """
     operation = OPERATIONS[key["op"]]
     if operation.is_model and timing.context == "eager":
         timing = Timing("graph")
     system = system_of_rows(key["device"], key["ranks_per_node"])
+    if operation.family == "collective" and not any(level.chips > 1.0 for level in system.fabric):
+        raise MachineError(f"no fabric joins the chips of {system.name}" + (", one a node" if key["ranks_per_node"] else ""))
     return cost_law(machine_of(system), context.fidelity, timing, key["kernel"] if operation.by_kernel else "")
 
 
@@ -226,17 +195,6 @@ def system_of_rows(device: str, ranks_per_node: str = "") -> System:
     node = float(ranks_per_node)
     inside, between = (system.fabric[:-1], system.fabric[-1:]) if len(system.fabric) > 1 else (system.fabric, ())
     return replace(system, fabric=(*(FabricLevel(level.link, min(level.chips, node)) for level in inside), *between))
-
-
-def _calls(key: Mapping[str, Any], frame: pd.DataFrame) -> Calls:
-    """The operators of a batch, with columns for sizes."""
-    operation: Operation = OPERATIONS[key["op"]]
-    formats = formats_of(key["dtype"])
-    assert formats is not None
-    state = formats_of(key["kv_dtype"]) if key["kv_dtype"] else None
-    columns = {c: frame[c].to_numpy() for c in frame.columns if frame[c].dtype == np.float64}
-    names = {name: key[name] for name in operation.structure}
-    return operation.build(Rows(key["op"], formats, state.a if state else formats.a, columns, names))
 
 
 def _added(costs: list[Cost], size: int, timing: Timing) -> Prediction:

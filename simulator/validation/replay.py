@@ -9,9 +9,6 @@ from magnitudes.arrays import Real, total
 from simulator.reuse import SUSTAINED_S, Reuse
 from workloads.operator import Operand, Operator, Residency
 
-# Copies of the weights that a benchmark takes in turn so that caches do not flatter it (aiconfigurator's linear layers: README of the data set).
-WEIGHT_COPIES = {"aiconfigurator": 6.0}
-
 
 @dataclass(frozen=True, slots=True)
 class Replay(Reuse):

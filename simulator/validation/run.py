@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.validation.checks import checked
 from simulator.validation.files import read_table, table_files
 from simulator.validation.host import Host, hosts_of
-from simulator.validation.prediction import Context, checked, predict
+from simulator.validation.prediction import Context, predict
 from simulator.validation.scores import GROUP, Headline, Score, group_scores, headlines
 from simulator.validation.tidy import Table, TableError, Unscored, summed
 
@@ -86,33 +87,48 @@ def validate(path: Path, options: Options | None = None, progress: Progress = la
 
     options = options or Options()
     files = table_files(path)
-    frames, unscored, hosts = [], [], []
+    frames: list[pd.DataFrame] = []
+    unscored: list[Unscored] = []
+    hosts: list[Host] = []
+    notes: dict[str, None] = {}
     for place, file in enumerate(files):
-        progress(place, len(files), file.name)
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        progress(place, len(files), name)
         try:
-            done = _scored(read_table(file), options)
+            done = predicted(read_table(file, name), options)
         except TableError as error:
-            unscored.append(Unscored(str(error), error.rows, file.name))
+            unscored.append(Unscored(str(error), error.rows, name))
             continue
-        frames.append(done[0].frame)
-        unscored.extend(done[0].unscored)
-        hosts.extend(done[1])
+        frames.append(done.table.frame)
+        unscored.extend(done.table.unscored)
+        hosts.extend(done.hosts)
+        notes |= dict.fromkeys(done.notes)
     progress(len(files), len(files), "scores")
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     scores = tuple(group_scores(frame)) if len(frame) else ()
-    return Validation(frame, scores, headlines(scores), tuple(summed(unscored)), tuple(hosts), options)
+    return Validation(frame, scores, headlines(scores), tuple(summed(unscored)), tuple(hosts), options, tuple(notes))
 
 
-def _scored(table: Table, options: Options) -> tuple[Table, tuple[Host, ...]]:
-    """One table with predictions, and the hosts behind its eager rows."""
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """One table with predictions, the hosts behind its eager rows, and what a reader should know."""
+
+    table: Table
+    hosts: tuple[Host, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def predicted(table: Table, options: Options) -> Predicted:
+    """Predictions for every row of a table that can have one."""
     table = checked(table)
     context = Context(options.fidelity, timing=options.timing, left_out=options.left_out)
     some = sampled(table, options.sample)
     if options.host_s is not None:
         known = dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), options.host_s)
-        return with_predictions(some, replace(context, hosts=known)), ()
+        return with_predictions(some, replace(context, hosts=known))
     hosts = hosts_of(table, context)
-    return with_predictions(some, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts})), hosts
+    done = with_predictions(some, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts}))
+    return replace(done, hosts=hosts)
 
 
 def sampled(table: Table, rows: int | None) -> Table:
@@ -127,14 +143,17 @@ def sampled(table: Table, rows: int | None) -> Table:
     return replace(table, frame=table.frame[kept])
 
 
-def with_predictions(table: Table, context: Context) -> Table:
+def with_predictions(table: Table, context: Context) -> Predicted:
     """A checked table whose rows have predictions: ``predicted_us``, ``bound``, ``flop``, ``byte``."""
     import pandas as pd
 
     table, batches = predict(table, context)
     new = [pd.DataFrame({"predicted_us": p.time_s * 1e6, "bound": p.bound, "flop": p.flop, "byte": p.byte}, index=rows) for rows, p in batches]
-    columns = pd.concat(new) if new else pd.DataFrame(columns=list(SHOWN))
-    return replace(table, frame=table.frame.join(columns, how="inner").assign(file=table.file))
+    columns = pd.concat(new) if new else pd.DataFrame({name: pd.Series(dtype=object) for name in SHOWN}, index=table.frame.index[:0])
+    table = replace(table, frame=table.frame.join(columns, how="inner").assign(file=table.file))
+    time_us = table.frame["predicted_us"].to_numpy(np.float64)
+    table = table.without(~(np.isfinite(time_us) & (time_us > 0.0)), "the law has no finite time for such sizes")
+    return Predicted(table, notes=tuple(dict.fromkeys(note for _, p in batches for note in p.notes)))
 
 
 def breakdown(frame: pd.DataFrame, options: Options, hosts: tuple[Host, ...]) -> list[dict[str, Any]]:

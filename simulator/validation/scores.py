@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -123,18 +123,19 @@ def group_scores(frame: pd.DataFrame) -> list[Score]:
     Parameters
     ----------
     frame : DataFrame
-        Columns of `GROUP`, ``timing``, ``measured_us``, ``predicted_us``, and ``low_us``, ``high_us`` where predictions have intervals.
+        Columns of `GROUP` (``op`` by the name it has here, and ``named``, as the file says), ``timing``,
+        ``measured_us``, ``predicted_us``, and ``low_us``, ``high_us`` where predictions have intervals.
     """
-    grouped = frame.groupby(list(GROUP), sort=True, observed=True)
+    grouped = frame.groupby(["named" if name == "op" else name for name in GROUP], sort=True, observed=True)
     return [_score(key, rows) for key, rows in grouped if isinstance(key, tuple)]
 
 
-def _score(key: tuple[str, ...], rows: pd.DataFrame) -> Score:
+def _score(key: tuple[Hashable, ...], rows: pd.DataFrame) -> Score:
     predicted, measured = rows["predicted_us"].to_numpy(np.float64), rows["measured_us"].to_numpy(np.float64)
     inside = coverage(measured, rows["low_us"].to_numpy(np.float64), rows["high_us"].to_numpy(np.float64)) if "low_us" in rows.columns else None
-    labels = dict(zip(GROUP, key, strict=True))
+    labels = {name: str(value) for name, value in zip(GROUP, key, strict=True)}
     return Score(
-        **labels, family=family_of(labels["op"], labels["dtype"], str(rows["timing"].iloc[0])), rows=len(rows), mape=mape(predicted, measured),
+        **labels, family=family_of(str(rows["op"].iloc[0]), labels["dtype"], str(rows["timing"].iloc[0])), rows=len(rows), mape=mape(predicted, measured),
         median_ape=median_ape(predicted, measured), mean_abs_log=mean_abs_log(predicted, measured), bias=bias(predicted, measured),
         spearman=spearman(predicted, measured), coverage90=inside,
     )  # fmt: skip

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from simulator.validation.eager_models import EAGER_MODELS
-from simulator.validation.tidy import Table, TableError, Unscored, as_numbers, tidy
+import numpy as np
+
+from magnitudes.arrays import as_float
+from simulator.validation.columns import flags, numbers, texts
+from simulator.validation.formats import formats_of
+from simulator.validation.tidy import TEXTS, Table, Unscored, missing_columns, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +56,7 @@ def read_frame(file: str, frame: pd.DataFrame) -> Table:
 def _square_convolutions(file: str, frame: pd.DataFrame) -> Table:
     """NeuSight: square images and filters."""
     sides = {"in_h": "hw", "in_w": "hw", "kernel_h": "ksize", "kernel_w": "ksize", "stride_h": "stride", "stride_w": "stride", "pad_h": "pad", "pad_w": "pad"}
-    return tidy(file, as_numbers(frame.assign(**{ours: frame[theirs] for ours, theirs in sides.items()}), sides))
+    return tidy(file, frame.assign(**{ours: frame[theirs] for ours, theirs in sides.items() if theirs in frame.columns}))
 
 
 def _deepbench_convolutions(file: str, frame: pd.DataFrame) -> Table:
@@ -60,8 +64,7 @@ def _deepbench_convolutions(file: str, frame: pd.DataFrame) -> Table:
     ours = {
         "batch": "n", "cin": "c", "cout": "k", "in_h": "h", "in_w": "w", "kernel_h": "r_h", "kernel_w": "s_w", "stride_h": "stride_v", "stride_w": "stride_h",
     }  # fmt: skip
-    kept = frame[["source", "device", "op", "dtype", "measured_us", "pad_h", "pad_w"]]
-    return tidy(file, as_numbers(kept.assign(**{name: frame[theirs] for name, theirs in ours.items()}), [*ours, "pad_h", "pad_w"]))
+    return tidy(file, frame.assign(**{name: frame[theirs] for name, theirs in ours.items()}))
 
 
 def _deepbench_products(file: str, frame: pd.DataFrame) -> Table:
@@ -69,38 +72,44 @@ def _deepbench_products(file: str, frame: pd.DataFrame) -> Table:
     return tidy(file, frame.assign(m=frame["n"], n=frame["m"]))
 
 
-def _expert_layers(file: str, frame: pd.DataFrame) -> Table:
-    return tidy(file, as_numbers(frame, ["tp"]))
-
-
 def _element_collectives(file: str, frame: pd.DataFrame) -> Table:
     """aiconfigurator: ``message_size`` counts elements; what gathers and scatters count is the total."""
-    element_byte = frame["dtype"].astype(str).map({"int8": 1.0, "fp8": 1.0, "float32": 4.0, "fp32": 4.0}).fillna(2.0)
-    impl, stack = frame["impl"].astype(str), frame.get("framework", frame["impl"]).astype(str)
+    if "dtype" not in frame.columns:
+        raise missing_columns(frame, ["dtype"])
+    frame = frame.assign(message_byte=numbers(frame["message_size"]) * texts(frame["dtype"]).map(_element_byte), ranks=frame["num_gpus"])
+    if "impl" not in frame.columns:
+        return tidy(file, frame)
+    impl, stack = texts(frame["impl"]), texts(frame["framework"] if "framework" in frame.columns else frame["impl"])
     impl = impl.where(~((impl == "nccl") & stack.str.startswith("trtllm")), "trtllm")  # its own kernels take small messages
-    timing = impl.str.endswith("_eager").map({True: "eager", False: "graph"})
-    frame = frame.assign(message_byte=frame["message_size"].astype("float64") * element_byte, ranks=frame["num_gpus"], kernel=impl, timing=timing)
-    return tidy(file, frame)
+    return tidy(file, frame.assign(kernel=impl, timing=impl.str.endswith("_eager").map({True: "eager", False: "graph"})))
+
+
+def _element_byte(dtype: str) -> float:
+    """Bytes of an element that is sent; of two, where nobody knows the type (its rows are left out later)."""
+    formats = formats_of(dtype)
+    return as_float(formats.a.bits) / 8.0 if formats else 2.0
 
 
 def _byte_collectives(file: str, frame: pd.DataFrame) -> Table:
     """Vidur: bytes of a rank; some of the ranks share a node."""
-    return tidy(file, frame.assign(message_byte=frame["bytes"], ranks=frame["num_gpus"], ranks_per_node=frame["gpus_per_node"].astype(int).astype(str)))
+    frame = frame.assign(message_byte=frame["bytes"], ranks=frame["num_gpus"])
+    return tidy(file, frame.assign(ranks_per_node=frame["gpus_per_node"]) if "gpus_per_node" in frame.columns else frame)
 
 
 def _serving_layers(file: str, frame: pd.DataFrame) -> Table:
     """Vidur's vector layers. A block without a gate (phi-2) runs attention and network side by side and so adds twice."""
-    gated = frame["gated"].astype(float) > 0.0
-    twice = (frame["op"].astype(str) == "add") & ~gated
-    return tidy(file, frame.assign(gated=gated.map({True: "True", False: "False"}), calls=twice.map({True: 2.0, False: 1.0})))
+    twice = (texts(frame["op"]) == "add") & (flags(frame["gated"]) == "False") if "op" in frame.columns else False
+    return tidy(file, frame.assign(calls=np.where(twice, 2.0, 1.0)))
 
 
 def _compass(file: str, frame: pd.DataFrame) -> Table:
     """LLMCompass: operators with sizes, and the layers of GPT-3 on 4 chips, which bear names only."""
-    layers = frame["op"].astype(str).str.startswith("gpt3_layer")
-    phase = frame.loc[layers, "op"].astype(str).str.split(":").str[0]
-    decode = int(phase.str.contains("decode").sum())
-    plain = tidy(file, as_numbers(frame[~layers], ["m", "n", "k", "rows", "cols"]))
+    op = texts(frame["op"])
+    layers = op.str.startswith("gpt3_layer")
+    if not layers.any():
+        return tidy(file, frame)
+    decode = int((layers & op.str.contains("decode")).sum())
+    plain = tidy(file, frame[~layers])
     lost = [
         Unscored("layer of GPT-3 in decoding: its context is not published", decode, file),
         Unscored("layer of GPT-3 in prefill: rows carry no dimensions", int(layers.sum()) - decode, file),
@@ -112,41 +121,45 @@ def _model_operators(file: str, frame: pd.DataFrame) -> Table:
     """NeuSight's operators inside models: sizes from ``FwOps``, one operator a row."""
     import pandas as pd
 
-    said = (frame[c].astype(str) for c in ("OpName", "FwOps", "InputShapes", "OutputShape"))
+    said = (texts(frame[c]) for c in ("OpName", "FwOps", "InputShapes", "OutputShape"))
     rows = [_model_operator(*words) for words in zip(*said, strict=True)]
     sizes = pd.DataFrame(rows, index=frame.index)
-    return tidy(file, pd.concat([frame[["source", "device", "dtype", "measured_us"]], sizes], axis=1))
+    return tidy(file, pd.concat([frame.drop(columns=[c for c in sizes.columns if c in frame.columns]), sizes], axis=1))
 
 
 def _model_operator(name: str, ops: str, inputs: str, output: str) -> dict[str, Any]:
-    """One operator: the product's sizes, or the output as rows and columns."""
+    """One operator: the product's sizes, or the output as rows and columns; without sizes where they cannot be read."""
     op = name.lower().removeprefix("vec")
+    try:
+        return {"op": op, **_model_sizes(ops, inputs, output)}
+    except (ValueError, SyntaxError, TypeError, IndexError, ZeroDivisionError, KeyError):
+        return {"op": op}
+
+
+def _model_sizes(ops: str, inputs: str, output: str) -> dict[str, float]:
     kind, sizes = ast.literal_eval(ops)[0] if ops.startswith("[[") else ("", ())
     if kind == "BMM":
-        return {"op": op, "batch": float(sizes[0]), "m": float(sizes[1]), "k": float(sizes[2]), "n": float(sizes[3])}
+        return dict(zip(("batch", "m", "k", "n"), map(float, sizes), strict=True))
     if kind == "Linear":
-        return {"op": op, "m": float(sizes[0]), "k": float(sizes[1]), "n": float(sizes[2])}
-    shape = ast.literal_eval(output)
+        return dict(zip(("m", "k", "n"), map(float, sizes), strict=True))
+    shape: tuple[int, ...] = ast.literal_eval(output)
     cols = float(shape[-1]) if shape else 1.0
     reads = sum(prod(s) for s in ast.literal_eval(inputs)) / prod(shape)  # a mask is broadcast: fewer elements than the output
-    return {"op": op, "rows": prod(shape) / cols, "cols": cols, "reads": float(reads)}
+    return {"rows": prod(shape) / cols, "cols": cols, "reads": float(reads)}
 
 
 def _whole_models(file: str, frame: pd.DataFrame) -> Table:
     """NeuSight: forward passes (and training steps) of whole models, in eager mode."""
-    frame = frame.assign(op="model_" + frame["mode"].astype(str).replace({"inf": "inference", "train": "training"}), measured_us=1e3 * frame["measured_ms"])
-    table = tidy(file, as_numbers(frame, ["batch", "seq"]).assign(option=frame["option"].astype(str), model=frame["model"].astype(str)))
-    unknown = (table.frame["op"] == "model_inference") & ~table.frame["model"].isin(EAGER_MODELS)
-    return table.without(unknown, f"whole models whose sizes the table does not say; known: {', '.join(EAGER_MODELS)}")
+    op = "model_" + texts(frame["mode"]).replace({"inf": "inference", "train": "training"})
+    return tidy(file, frame.assign(op=op, measured_us=1e3 * numbers(frame["measured_ms"])))
 
 
 def _simulated(reason: str) -> Callable[[str, pd.DataFrame], Table]:
     """A shape that is known and has no execution model yet."""
 
     def read(file: str, frame: pd.DataFrame) -> Table:
-        return Table(
-            file, frame.iloc[:0].assign(device="", op="", dtype="", measured_us=0.0, source="", timing="", kernel=""), (Unscored(reason, len(frame), file),)
-        )
+        nothing = frame.iloc[:0].assign(**dict.fromkeys(TEXTS, ""), measured_us=0.0)
+        return Table(file, nothing, (Unscored(reason, len(frame), file),))
 
     return read
 
@@ -160,25 +173,13 @@ SHAPES: tuple[Shape, ...] = (
     _shape("square convolutions", "cin cout ksize hw measured_us", _square_convolutions),
     _shape("DeepBench convolutions", "w h c n k s_w r_h stride_h stride_v measured_us", _deepbench_convolutions),
     _shape("DeepBench products", "m n k ta tb measured_us", _deepbench_products),
-    _shape("fused expert layers", "tokens hidden inter topk experts distribution measured_us", _expert_layers),
-    _shape("collectives by elements", "message_size num_gpus impl measured_us", _element_collectives),
-    _shape("collectives by bytes", "bytes num_gpus gpus_per_node measured_us", _byte_collectives),
+    _shape("collectives by elements", "message_size num_gpus measured_us", _element_collectives),
+    _shape("collectives by bytes", "bytes num_gpus measured_us", _byte_collectives),
     _shape("vector layers of serving", "rows cols gated layer measured_us", _serving_layers),
     _shape("operators and layers", "op m n k rows cols measured_us", _compass),
-    _shape("whole models", "model mode seq batch option measured_ms", _whole_models),
+    _shape("whole models", "model mode seq batch measured_ms", _whole_models),
     _shape("operators inside models", "FwOps OpName OutputShape measured_us", _model_operators),
     _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _simulated("no execution model for the spatial array Gemmini yet")),
     _shape("processing in memory", "pim_type cycle power_constraint", _simulated("no execution model for processing in memory yet")),
     _shape("FuseMax", "variant model traffic latency", _simulated("no execution model for the FuseMax array yet")),
 )
-
-
-def check_known(file: str, frame: pd.DataFrame) -> None:
-    """Refuse a table of which no reader could use a row.
-
-    Raises
-    ------
-    TableError
-    """
-    if not len(frame.columns) or not len(frame):
-        raise TableError(f"{file}: the table is empty")

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from magnitudes.errors import InputError
+from magnitudes.names import nearest
+from simulator.validation.columns import first, numbers, texts
+from simulator.validation.sources import source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,10 +19,12 @@ if TYPE_CHECKING:
 REQUIRED = ("device", "op", "dtype", "measured_us")
 TEXTS = ("source", "device", "op", "dtype", "timing", "kernel")
 TIMINGS = ("kernel", "graph", "eager")
+TIMING_WORDS = {
+    "cuda_graph": "graph", "cudagraph": "graph", "hip_graph": "graph", "profiler": "kernel", "kineto": "kernel", "nsys": "kernel", "events": "eager",
+}  # fmt: skip
 
-# How the sources that we know have timed their kernels (README of the data set); a table may say it itself in a column `timing`.
-TIMING_OF_SOURCE = {"aiconfigurator": "graph", "vidur": "kernel", "neusight": "eager", "llmcompass": "eager", "deepbench": "graph"}
-USUAL_TIMING = "graph"
+# Other units of the measured time: column -> microseconds of one.
+TIMES = {"measured_ns": 1e-3, "measured_ms": 1e3, "measured_s": 1e6}
 
 
 class TableError(InputError):
@@ -55,59 +62,72 @@ class Table:
     frame: pd.DataFrame
     unscored: tuple[Unscored, ...] = field(default=())
 
-    def without(self, drop: pd.Series[bool], reason: str) -> Table:
-        """The table without some rows, which are unscored for a reason."""
+    def without(self, drop: Any, reason: str, column: str = "") -> Table:
+        """The table without some rows, which are unscored for a reason; the first of them is named by what a column says there."""
+        drop = np.asarray(drop, dtype=bool)
         rows = int(drop.sum())
         if not rows:
             return self
+        if column:
+            reason = f"{reason} ({first(drop, self.frame[column])})"
         return replace(self, frame=self.frame[~drop], unscored=(*self.unscored, Unscored(reason, rows, self.file)))
 
 
 def tidy(file: str, frame: pd.DataFrame) -> Table:
-    """A checked table from a frame that has the tidy columns.
+    """A checked table from a frame that has the tidy columns. Its index says where a row stands in the file.
 
     Raises
     ------
     TableError
-        If a column that every row needs is missing, naming it.
+        If a column that every row needs is missing, naming it, or holds what is no name.
     """
+    frame = _with_microseconds(frame)
     missing = [c for c in REQUIRED if c not in frame.columns]
     if missing:
-        raise TableError(
-            f"{file}: no column {', '.join(map(repr, missing))}; a tidy table has {', '.join(REQUIRED)} and the operator's dimensions "
-            "(`roofscape validate --schema` lists them)",
-            len(frame),
-        )
-    frame = frame.reset_index(drop=True)
-    frame = frame.assign(**{name: _texts(frame[name]) for name in TEXTS if name in frame.columns})
-    if "source" not in frame.columns:
-        frame["source"] = file.rpartition("/")[2].partition(".")[0]
-    if "timing" not in frame.columns:
-        frame["timing"] = frame["source"].map(TIMING_OF_SOURCE).fillna(USUAL_TIMING)
+        raise missing_columns(frame, missing)
+    try:
+        frame = frame.assign(**{name: texts(frame[name]) for name in TEXTS if name in frame.columns})
+    except ValueError as error:
+        raise TableError(f"a column of names {error}", len(frame)) from error
+    stem = file.rpartition("/")[2].partition(".")[0]
+    source = frame["source"].where(frame["source"] != "", stem) if "source" in frame.columns else stem
+    frame = frame.assign(source=source)
+    frame["timing"] = _timing(frame)
     if "kernel" not in frame.columns:
         frame["kernel"] = ""
-    frame["measured_us"] = _numbers(frame["measured_us"])
     table = Table(file, frame)
-    table = table.without(~(frame["measured_us"] > 0.0) | (frame["measured_us"] == float("inf")), "measured_us is not a positive number")
-    return table.without(~table.frame["timing"].isin(TIMINGS), f"timing is none of {', '.join(TIMINGS)}")
+    measured = numbers(frame["measured_us"])
+    table = table.without(~((measured > 0.0) & np.isfinite(measured)), "measured_us is not a positive number", "measured_us")
+    table = replace(table, frame=table.frame.assign(measured_us=measured))
+    return table.without(~table.frame["timing"].isin(TIMINGS), f"timing is none of {', '.join(TIMINGS)}", "timing")
 
 
-def _texts(column: pd.Series[str]) -> pd.Series[str]:
-    """A column of names as plain text; absent ones empty."""
-    return column.astype(object).where(column.notna(), "").astype(str)
+def _with_microseconds(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with ``measured_us``, where the time is there in another unit."""
+    other = next((c for c in TIMES if c in frame.columns), None)
+    if "measured_us" in frame.columns or other is None:
+        return frame
+    return frame.assign(measured_us=TIMES[other] * numbers(frame[other]))
 
 
-def _numbers(column: pd.Series[float]) -> pd.Series[float]:
-    """A column of numbers as float64: an int32 would wrap when multiplied. What is no number is NaN."""
-    import pandas as pd
+def missing_columns(frame: pd.DataFrame, missing: list[str]) -> TableError:
+    """What to say of columns that are not there, with those that come near."""
+    near = {m: nearest(m, [str(c) for c in frame.columns], 1) for m in missing}
+    hints = "; ".join(f"is {n[0]!r} meant as {m!r}?" for m, n in near.items() if n)
+    return TableError(
+        f"no column {', '.join(map(repr, missing))}{f' ({hints})' if hints else ''}; a tidy table has {', '.join(REQUIRED)} "
+        "and the operator's dimensions (`roofscape validate --schema` lists them)",
+        len(frame),
+    )
 
-    return pd.to_numeric(column.astype(object).where(column.notna(), float("nan")), errors="coerce").astype("float64")
 
-
-def as_numbers(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """The frame with some of its columns cast to float64, once."""
-    casts = {n: _numbers(frame[n]) for n in names if n in frame.columns and frame[n].dtype != "float64"}
-    return frame.assign(**casts) if casts else frame
+def _timing(frame: pd.DataFrame) -> pd.Series[str]:
+    """The timing context of each row: what the table says, else what its source is known for."""
+    usual = frame["source"].map({name: source_of(name).timing for name in frame["source"].unique()})
+    if "timing" not in frame.columns:
+        return usual
+    said = frame["timing"].str.lower().replace(TIMING_WORDS)
+    return said.where(said != "", usual)
 
 
 def summed(unscored: Iterable[Unscored]) -> list[Unscored]:
