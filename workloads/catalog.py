@@ -11,6 +11,7 @@ from magnitudes.names import NameMiss, nearest, normal
 from workloads.importers.huggingface import model_of, read_config
 from workloads.model import Model
 
+_ENDINGS = ("-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-v0.2", "-v0.3", "-uncased", "-cased")  # they do not change the shape
 SHIPPED = Path(__file__).parent / "models"
 
 
@@ -67,9 +68,10 @@ def _is_file(path: Path) -> bool:
 
 
 def _spellings(name: str) -> list[str]:
-    """A name's normal form as typed, then without its owner, then without endings that do not change the shape."""
-    bare = name.lower().rpartition("/")[2].removeprefix("meta-")
-    trimmed = bare
-    for ending in ("-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-uncased", "-chat-hf"):
-        trimmed = trimmed.removesuffix(ending)
-    return [normal(n).replace(".", "") for n in (name, bare, trimmed)]
+    """A name's normal form as typed, then without its owner, then shorter by one ending after the other."""
+    trimmed = name.lower().rpartition("/")[2].removeprefix("meta-")
+    spellings = [name, trimmed]
+    while any(trimmed.endswith(e) for e in _ENDINGS):
+        trimmed = trimmed[: -max(len(e) for e in _ENDINGS if trimmed.endswith(e))]
+        spellings.append(trimmed)
+    return [normal(n).replace(".", "") for n in spellings]

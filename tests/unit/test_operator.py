@@ -116,7 +116,7 @@ def test_loop_nest_does_all_the_work(operator: Operator, flop_an_iteration: floa
 
 
 @pytest.mark.parametrize(("operator", "operand"), [(CONTRACTION, "b"), (GROUPED, "b"), (ATTENTION, "k"), (ATTENTION, "v"), (ATTENTION, "q"),
-                                                   (CONVOLUTION, "b"), (CONVOLUTION, "c"), (DEPTHWISE, "b"), 
+                                                   (CONVOLUTION, "b"), (CONVOLUTION, "c"), (DEPTHWISE, "b"),
     (SOFTMAX, "input"), (SCAN, "state_in")])  # fmt: skip
 def test_loop_nest_counts_the_elements_of_an_operand(operator: Operator, operand: str) -> None:
     """The dimensions that index an operand span exactly its elements: keys of a grouped head count once."""

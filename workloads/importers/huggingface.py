@@ -126,11 +126,14 @@ def _decoder(c: Config, name: str, layers: float | None = None, **own: Any) -> T
     layers = layers or c.whole("num_hidden_layers")
     if c.fields.get("head_dim") is None and hidden % heads:
         raise ModelError(f"{c.where}: hidden_size {hidden:g} is not a multiple of num_attention_heads {heads:g}, and there is no head_dim")
+    kv_heads = c.whole_or(heads, "num_key_value_heads")
+    if heads % kv_heads:
+        raise ModelError(f"{c.where}: num_attention_heads {heads:g} is not a multiple of num_key_value_heads {kv_heads:g}")
     shared: dict[str, Any] = {
         "name": name,
         "hidden": hidden,
         "heads": heads,
-        "kv_heads": c.whole_or(heads, "num_key_value_heads"),
+        "kv_heads": kv_heads,
         "head_dim": c.whole_or(hidden / heads, "head_dim"),
         "feed_forwards": own.pop("feed_forwards", None) or ((layers, DenseFeedForward(c.whole("intermediate_size"))),),
         "windows": ((layers, None),),
@@ -141,7 +144,9 @@ def _decoder(c: Config, name: str, layers: float | None = None, **own: Any) -> T
 
 
 def _llama(c: Config, name: str) -> Transformer:
-    return _decoder(c, name, bias=c.flag("attention_bias") and c.flag("mlp_bias"), qkv_bias=c.flag("attention_bias"))
+    attention, everywhere = c.flag("attention_bias"), c.flag("attention_bias") and c.flag("mlp_bias")
+    output_bias = c.whole("num_hidden_layers") * c.whole("hidden_size") if attention and not everywhere else 0.0
+    return _decoder(c, name, bias=everywhere, qkv_bias=attention, extra_parameters=output_bias)
 
 
 def _mistral(c: Config, name: str) -> Transformer:

@@ -1,0 +1,94 @@
+"""The shipped models: are they as large, and do they compute as much, as published?"""
+
+from __future__ import annotations
+
+import pytest
+
+from workloads.catalog import entry, find_model, model_names
+from workloads.cnn import ResNet
+from workloads.model import ModelError
+from workloads.operator import Contraction, Convolution
+from workloads.scenario import Images
+from workloads.sharding import Parallelism, Precision
+
+# Multiply-adds of one 224 x 224 image: He et al. 2016, table 1 (there with the stride on the 1x1 of a bottleneck: 1.8, 3.6, 3.8, 7.6
+# and 11.3 G), and torchvision's documentation for the variant with the stride on the 3x3, which all libraries ship.
+PUBLISHED_MACS = {"resnet-18": 1.814e9, "resnet-34": 3.664e9, "resnet-50": 4.089e9, "resnet-101": 7.801e9, "resnet-152": 11.514e9}
+
+
+def images_of(name: str, batch: float = 1.0):  # type: ignore[no-untyped-def]
+    return find_model(name).workload(Images(batch=batch).passes()[0], Parallelism(), Precision())
+
+
+def test_parameters_are_within_half_a_percent_of_the_published(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(name, entry(name).model.parameters, entry(name).published_parameters) for name in model_names()]
+    table = "\n".join(f"{name:18s} {ours:20,.0f} {published:20,.0f} {ours / published - 1:+8.3%}" for name, ours, published in rows)
+    with capsys.disabled():
+        print(f"\n{'model':18s} {'parameters':>20s} {'published':>20s} {'off':>8s}\n{table}")
+    assert len(rows) >= 12
+    assert [name for name, ours, published in rows if abs(ours / published - 1) > 0.005] == []
+
+
+@pytest.mark.parametrize("name", [n for n in model_names() if n != "gpt3-175b"])
+def test_where_the_weights_are_public_the_count_is_exact(name: str) -> None:
+    """GPT-3's count is published to four digits only."""
+    assert entry(name).model.parameters == entry(name).published_parameters
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_model_names_its_source(name: str) -> None:
+    assert len(entry(name).source) > 20
+    assert entry(name).model.name == name
+
+
+@pytest.mark.parametrize(("name", "published"), PUBLISHED_MACS.items())
+def test_multiply_adds_of_residual_networks(name: str, published: float) -> None:
+    load = images_of(name)
+    macs = sum(n.count * n.operator.matrix_flop for n in load.nodes if isinstance(n.operator, Convolution | Contraction)) / 2
+    assert macs == pytest.approx(published, rel=0.01)
+
+
+def test_resnet_50_layer_by_layer() -> None:
+    """53 convolutions and a classifier; spatial sizes halve from stage to stage."""
+    model = find_model("resnet-50")
+    assert isinstance(model, ResNet)
+    layers = list(model.layers())
+    assert sum(layer.count for layer in layers) == 53
+    assert sorted({layer.size for layer in layers}) == [7, 14, 28, 56, 112]
+    convolutions = [n.operator for n in images_of("resnet-50").nodes if isinstance(n.operator, Convolution)]
+    assert all(c.in_h == c.out_h * c.stride for c in convolutions)
+
+
+def test_a_batch_reads_the_weights_once() -> None:
+    one, many = images_of("resnet-50"), images_of("resnet-50", 32.0)
+    weights = [
+        sum(n.count * o.byte for n in load.nodes if isinstance(n.operator, Convolution | Contraction) for o in n.operator.operands if o.name == "b")
+        for load in (one, many)
+    ]
+    model = find_model("resnet-50")
+    assert isinstance(model, ResNet)
+    norms_and_biases = sum(2 * layer.count * layer.cout for layer in model.layers()) + 1000
+    assert weights[0] == weights[1] == 2 * (model.parameters - norms_and_biases)
+    assert many.flop == pytest.approx(32 * one.flop)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Meta-Llama-3-8B", "llama-3-8b"), ("meta-llama/Meta-Llama-3-8B-Instruct", "llama-3-8b"), ("llama3 8b", "llama-3-8b"), ("LLAMA_3_70B", "llama-3-70b"),
+        ("meta-llama/Llama-2-7b-hf", "llama-2-7b"), ("meta-llama/Llama-3.1-405B", "llama-3.1-405b"), ("mistralai/Mistral-7B-v0.1", "mistral-7b"),
+        ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mixtral-8x7b"), ("Qwen/Qwen2.5-7B-Instruct", "qwen2.5-7b"),
+        ("Qwen3-30B-A3B", "qwen3-30b-a3b"), ("resnet50", "resnet-50"),
+        ("bert-base-uncased", "bert-base"), ("google-bert/bert-large-uncased", "bert-large"), ("openai-community/gpt2-xl", "gpt2-xl"),
+        ("ResNet-152", "resnet-152"), ("llama-2-7b-chat-hf", "llama-2-7b"),
+    ],
+)  # fmt: skip
+def test_names_in_the_spellings_that_people_use(typed: str, name: str) -> None:
+    assert find_model(typed).name == name
+
+
+def test_images_cannot_be_cut() -> None:
+    for cut in (Parallelism(tp=2.0), Parallelism(pp=2.0), Parallelism(ep=2.0)):
+        with pytest.raises(ModelError, match=r"--dp"):
+            for rule in find_model("resnet-50").cut_rules(cut):
+                rule.check()
