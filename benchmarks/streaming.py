@@ -46,7 +46,8 @@ def measure(designs: int, fidelity: str, workers: int | None) -> dict[str, Any]:
     """Stream that many designs; rate, peak and the best of them."""
     asked = question(fidelity)
     program = asked.compiled(tuple(random_designs(asked, 1)))
-    start, count, best = time.perf_counter(), 0, (math.inf, 0, {})
+    best: tuple[float, int, dict[str, float]] = (math.inf, 0, {})
+    start, count = time.perf_counter(), 0
     for found in stream(program, chunks(asked, designs), fastest, workers):
         best, count = min(best, found, key=lambda f: f[0]), count + found[1]
     seconds = time.perf_counter() - start

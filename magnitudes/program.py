@@ -133,15 +133,14 @@ class _Bench:
     def _bound(self, instruction: Instruction) -> Callable[[], Any]:
         target = self.places["mask" if instruction.function in LOGICAL else "buffer"][instruction.target]
         operands = [self._place(k, o) for o, k in zip(instruction.operands, instruction.kinds, strict=True)]
-        if instruction.function == "where":
-            return partial(select, *operands, target)
-        return partial(FUNCTIONS[instruction.function], *operands, out=target)
+        function: Callable[..., Any] = select if instruction.function == "where" else FUNCTIONS[instruction.function]
+        return partial(function, *operands, out=target)
 
 
-def select(condition: Mask, a: Any, b: Any, target: Column) -> None:
+def select(condition: Mask, a: Any, b: Any, out: Column) -> None:
     """`numpy.where` into an array that is there."""
-    np.copyto(target, b)
-    np.copyto(target, a, where=condition)
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
 
 
 def compiled(formula: Formula, outputs: Mapping[str, Any]) -> Program:

@@ -63,8 +63,9 @@ def test_bad_input_is_refused(arguments: list[str], named: str, capsys: pytest.C
 def test_rates_keep_a_wide_margin_above_a_floor(fidelity: str) -> None:
     designs = round(1e6 * bench.FIDELITIES[fidelity])
     rates = []
-    for _ in range(3):  # the machine may be busy: the best counts
-        rates.append(bench.measure(fidelity, designs, workers=2).designs_per_s)
+    for _ in range(3):  # the best counts, and only the time that the workers had a core: the machine may be busy with other tests
+        measured = bench.measure(fidelity, designs, workers=2)
+        rates.append(measured.designs_per_s / measured.core_share)
         if rates[-1] >= FLOOR_DESIGNS_PER_S[fidelity]:
             break
     assert max(rates) >= FLOOR_DESIGNS_PER_S[fidelity]
