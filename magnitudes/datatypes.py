@@ -8,7 +8,7 @@ fp32 scale per 128 x 128 weights (DeepSeek-V3 report, section 3.3).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from magnitudes.arrays import Real, as_real, choose
@@ -99,6 +99,21 @@ class DataTypeChoice:
 
 
 AnyDataType = DataType | DataTypeChoice
+
+
+def by_format(element: AnyDataType, figure: Callable[[DataType], Real]) -> Real:
+    """A figure that depends on the format: the row's own where the format differs between designs."""
+    if isinstance(element, DataType):
+        return figure(element)
+    figures = [figure(o) for o in element.options]
+    if all(isinstance(f, float) and f == figures[0] for f in figures):
+        return figures[0]
+    return choose(element.index, figures)
+
+
+def is_narrow(element: DataType) -> bool:
+    """Whether an element takes one byte or less."""
+    return isinstance(element.bits, float) and element.bits <= 8.0
 
 
 def data_type_choice(names: Sequence[str], index: object) -> DataTypeChoice:

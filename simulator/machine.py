@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hardware_specs.schema import Chip, Engine, System, Tier
-from magnitudes.arrays import Real, choose, largest
-from magnitudes.datatypes import AnyDataType, DataType, DataTypeChoice
+from magnitudes.arrays import Real, largest
+from magnitudes.datatypes import AnyDataType, DataType, by_format
 from magnitudes.errors import InputError
 
 
@@ -27,7 +27,7 @@ class Machine:
     system: System
     engine: Engine
     tiers: tuple[Tier, ...]
-    _rates: dict[tuple[str, int], Real] = field(default_factory=dict, repr=False, compare=False)
+    _rates: dict[tuple[str, int], tuple[AnyDataType, Real]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def chip(self) -> Chip:
@@ -55,11 +55,9 @@ class Machine:
         key = (units, id(element))
         if key not in self._rates:
             find = matrix_rate if units == "matrix" else vector_rate
-            if isinstance(element, DataTypeChoice):
-                self._rates[key] = choose(element.index, [find(self.engine, o) for o in element.options])
-            else:
-                self._rates[key] = find(self.engine, element)
-        return self._rates[key]
+            rate = by_format(element, lambda o: find(self.engine, o))
+            self._rates[key] = (element, rate)  # the element is kept, so that no other is ever found under its identity
+        return self._rates[key][1]
 
 
 def machine_of(system: System, engine: Engine | None = None) -> Machine:

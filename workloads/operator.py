@@ -275,6 +275,8 @@ class Attention(Operator):
         A token attends to itself and those before it.
     window : Real, optional
         Tokens that a token attends to at most.
+    decoding : bool
+        Whether the kernel is one for a single query a sequence (`q_len` of one): a choice of kernel, so not read off a size that may vary.
     """
 
     kind: ClassVar[str] = "attention"
@@ -287,6 +289,7 @@ class Attention(Operator):
     head_dim: Real
     causal: bool = True
     window: Real | None = None
+    decoding: bool = False
     element: AnyDataType = BF16
     state: AnyDataType = BF16
 

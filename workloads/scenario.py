@@ -20,12 +20,15 @@ class Sequences:
     batch, new, length : Real
     last : Real, optional
         Tokens of each when the scenario ends, which the cache must hold; `length`, if not said.
+    decoding : bool
+        Whether `new` is one by design: a kernel for single queries serves them.
     """
 
     batch: Real
     new: Real
     length: Real
     last: Real | None = None
+    decoding: bool = False
 
     @property
     def held(self) -> Real:
@@ -86,7 +89,7 @@ class Decode:
         _real(self, "batch", "context")
 
     def passes(self) -> tuple[Pass, ...]:
-        return (Pass("decode", (Sequences(self.batch, 1.0, self.context + 1.0),)),)
+        return (Pass("decode", (Sequences(self.batch, 1.0, self.context + 1.0, decoding=True),)),)
 
 
 # Gauss-Legendre nodes and weights on [0, 1] with three points: exact for polynomials of degree five, and a decode
@@ -114,7 +117,8 @@ class Inference:
         """
         steps = self.output - 1.0
         last = self.prompt + steps
-        decodes = (Pass("decode", (Sequences(self.batch, 1.0, self.prompt + 0.5 + node * steps, last),), repeats=weight * steps) for node, weight in _NODES)
+        contexts = ((self.prompt + 0.5 + node * steps, weight * steps) for node, weight in _NODES)
+        decodes = (Pass("decode", (Sequences(self.batch, 1.0, length, last, decoding=True),), repeats) for length, repeats in contexts)
         return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)), *decodes)
 
 
@@ -144,7 +148,7 @@ class MixedBatch:
 
     def passes(self) -> tuple[Pass, ...]:
         prompt = Sequences(1.0, self.chunk, self.chunk_context + self.chunk)
-        return (Pass("mixed", (prompt, Sequences(self.batch, 1.0, self.context + 1.0))),)
+        return (Pass("mixed", (prompt, Sequences(self.batch, 1.0, self.context + 1.0, decoding=True))),)
 
 
 @dataclass(frozen=True, slots=True)

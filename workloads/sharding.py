@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from magnitudes.arrays import Real, as_real
-from magnitudes.datatypes import DATA_TYPES, AnyDataType, DataTypeChoice
+from magnitudes.datatypes import DATA_TYPES, AnyDataType, DataType, DataTypeChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,15 @@ def precision(weight: AnyDataType, activation: AnyDataType | None = None, state:
     What enters a matrix product has the weights' type, unless said; norms and residuals stay in 16 bits or wider, and so do
     keys and values.
     """
-    stream = weight if not isinstance(weight, DataTypeChoice) and weight.name in ("fp16", "bf16", "fp32", "tf32", "fp64") else DATA_TYPES["bf16"]
+    stream = _stream(weight)
     return Precision(weight, activation or weight, state or stream, stream)
+
+
+def _stream(weight: AnyDataType) -> AnyDataType:
+    """The format between operators: the weights' own where it is wide enough, else bf16; row by row."""
+    if isinstance(weight, DataType):
+        return weight if weight.name in ("fp16", "bf16", "fp32", "tf32", "fp64") else DATA_TYPES["bf16"]
+    options = tuple(_stream(o) for o in weight.options)
+    if all(o is options[0] for o in options):
+        return options[0]
+    return DataTypeChoice(tuple(o for o in options if isinstance(o, DataType)), weight.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from magnitudes.arrays import Real, maximum, minimum, total, where
 from workloads.chain import Chain
@@ -140,7 +140,7 @@ class Transformer:
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The operators of one micro-batch through all layers, as one chip of a stage sees them."""
-        groups = tuple(Sequences(maximum(g.batch / (cut.dp * cut.parts), 1.0), g.new, g.length) for g in run.groups)
+        groups = tuple(replace(g, batch=maximum(g.batch / (cut.dp * cut.parts), 1.0)) for g in run.groups)
         tokens = total(g.batch * g.new for g in groups)
         chain = Chain()
         self._add_embedding(chain, tokens, cut, formats)
@@ -201,7 +201,7 @@ class Transformer:
                 label = "attention" + (f"_{place}" if len(groups) > 1 else "") + (f"_window_{window:g}" if window and several else "")
                 operator = Attention(
                     name=label, batch=g.batch, heads=heads, kv_heads=kv_heads, q_len=g.new, kv_len=g.length, head_dim=self.head_dim,
-                    causal=not self.encoder, window=window, element=stream, state=formats.state if not self.encoder else stream,
+                    causal=not self.encoder, window=window, decoding=g.decoding, element=stream, state=formats.state if not self.encoder else stream,
                 )  # fmt: skip
                 reads.append(chain.add(operator, after=rotated))
         chain.count = count

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, equal, floor, maximum, minimum, where
-from magnitudes.datatypes import AnyDataType, DataTypeChoice
+from magnitudes.datatypes import by_format, is_narrow
 from simulator.calibration import derived, table
+from simulator.cost import fastest
 from simulator.kernels.cache import byte_s
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -23,6 +24,7 @@ SOFTMAX_VECTOR_OPS = 4.0  # scale and subtract, running maximum, sum, conversion
 FULL_SHARED_BYTE = 228.0 * 1024.0  # the shared memory for which `element_rate` is given
 PIPELINE_COLUMNS = 16384.0  # elements of a tile's accumulator: a wider head makes a lower tile
 PADDED_ROWS = 16.0  # rows that a matrix instruction takes at least
+REACH_UNITS = 128.0  # multiprocessors for which `reach_share` is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class DecodeLibrary:
     element_rate, fp8_element_rate : float
         Elements that one multiprocessor draws a clock: bytes in flight over latency, at 228 KB of shared memory.
     reach_share : float
-        Blocks on a share x of the chip draw ``min(1, reach_share * x)`` of the bandwidth.
+        Busy multiprocessors draw ``min(1, reach_share * busy / 128)`` of the bandwidth. That their number counts, and not their share
+        of the chip, keeps a chip with more of them from being slower.
     split_clk : float
         Clocks of the reduction over splits.
 
@@ -147,20 +150,13 @@ def decode_library(name: str) -> DecodeLibrary:
 def attention_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, library: str | None = None) -> tuple[Real, dict[str, Real]]:
     """Time of fused attention, and what each resource alone needs [s]."""
     name = library_name(machine.chip.generation, library)
-    if isinstance(operator.q_len, float) and operator.q_len == 1.0:
-        return _decode_parts(operator, machine, timing, reuse, name)
-    return _prefill_parts(operator, machine, timing, reuse, name)
+    law = _decode_parts if operator.decoding else _prefill_parts
+    return law(operator, machine, timing, reuse, name)
 
 
 def _engine(machine: Machine) -> KernelEngine:
     assert isinstance(machine.engine, KernelEngine)
     return machine.engine
-
-
-def _is_narrow(element: AnyDataType) -> bool:
-    """Whether a format takes one byte or less."""
-    options = element.options if isinstance(element, DataTypeChoice) else (element,)
-    return all(isinstance(o.bits, float) and o.bits <= 8.0 for o in options)
 
 
 def _reach(operator: Attention, longest: float) -> Real:
@@ -177,7 +173,7 @@ def _fixed_s(library: PrefillLibrary | DecodeLibrary, operator: Attention, machi
 
     The clocks were measured in graph replays; another timing context shifts them by what it counts more or less.
     """
-    clocks: Real = library.fixed_clk + (library.cast_clk if _is_narrow(operator.state) else 0.0)
+    clocks: Real = library.fixed_clk + by_format(operator.state, lambda o: library.cast_clk if is_narrow(o) else 0.0)
     clocks = clocks + where(equal(operator.head_dim, 192.0), library.odd_clk, 0.0)
     if isinstance(library, PrefillLibrary) and operator.window is not None:
         clocks = clocks + library.window_clk
@@ -194,32 +190,37 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
     request_elements = 2.0 * operator.head_dim * reach
     stream_byte = work * request_elements * operator.state.byte + 2.0 * operator.batch * operator.heads * operator.head_dim * operator.element.byte
     blocks = work * ceil(group / c.group_rows)
-    splits = maximum(1.0, minimum(floor(units / blocks), minimum(c.max_splits, ceil(reach / c.key_block))))
-    fill = blocks * splits / units
-    waves = maximum(1.0, fill)
-    draw = (c.fp8_element_rate if _is_narrow(operator.state) else c.element_rate) * clock_hz
+    waves = maximum(1.0, blocks / units)
+    draw = by_format(operator.state, lambda o: c.fp8_element_rate if is_narrow(o) else c.element_rate) * clock_hz
     if not c.compiled and engine.shared_byte is not None:
         draw = draw * engine.shared_byte / FULL_SHARED_BYTE
-    parts: dict[str, Real] = {"latency": ceil(waves) * request_elements / splits / draw}
-    parts[machine.memory.name] = stream_byte * byte_s(reuse.state_byte, machine, c.dram_eff, c.l2_eff) / minimum(1.0, c.reach_share * fill)
-    if machine.cache is not None:
-        parts[machine.cache.name] = stream_byte / machine.cache.bandwidth_byte_per_s
+    memory_s = stream_byte * byte_s(reuse.state_byte, machine, c.dram_eff, c.l2_eff)
     rate = c.matrix_eff * machine.matrix_flop_per_s(operator.element)
-    parts["matrix"] = work * request_elements * maximum(group, PADDED_ROWS) * 2.0 / rate
-    stream_s = maximum(maximum(parts[machine.memory.name], parts["latency"]), parts["matrix"])
+    matrix_s = work * request_elements * maximum(group, PADDED_ROWS) * 2.0 / rate
+    cache = {machine.cache.name: stream_byte / machine.cache.bandwidth_byte_per_s} if machine.cache is not None else {}
     setup_s = (waves - 1.0) * _setup_clk(c, operator, group) / clock_hz
-    split_s = where(splits > 1.0, c.split_clk / clock_hz, 0.0)
-    work_s = split_s + maximum(stream_s, setup_s) + c.serial * minimum(stream_s, setup_s)
-    parts["launch"] = _fixed_s(c, operator, machine, timing) + split_s
-    return _finish(parts["launch"] - split_s, work_s, timing), parts
+    fixed_s = _fixed_s(c, operator, machine, timing)
+
+    def streamed(splits: Real, split_s: Real) -> tuple[Real, dict[str, Real]]:
+        """All keys and values, each sequence's in so many parts."""
+        reach_s = memory_s / minimum(1.0, c.reach_share * minimum(blocks * splits, units) / REACH_UNITS)
+        latency_s = ceil(waves) * request_elements / splits / draw
+        stream_s = maximum(maximum(reach_s, latency_s), matrix_s)
+        work_s = split_s + maximum(stream_s, setup_s) + c.serial * minimum(stream_s, setup_s)
+        parts = {"latency": latency_s, machine.memory.name: reach_s, **cache, "matrix": matrix_s, "launch": fixed_s + split_s}
+        return _finish(fixed_s, work_s, timing), parts
+
+    splits = maximum(1.0, minimum(floor(units / blocks), minimum(c.max_splits, ceil(reach / c.key_block))))
+    return fastest([streamed(1.0, 0.0), streamed(splits, c.split_clk / clock_hz)])
 
 
 def _setup_clk(c: DecodeLibrary, operator: Attention, group: Real) -> Real:
     """Clocks that a block needs before its stream flows: more for wider heads."""
     clocks = c.cta_clk * (0.4 + 0.6 / 128.0 * operator.head_dim)
-    if c.vector_groups and not _is_narrow(operator.state):
-        return clocks * where(group < 4.0, 0.25, 1.0)
-    return clocks
+    if not c.vector_groups:
+        return clocks
+    on_vector_units: Real = where(group < 4.0, 0.25, 1.0)
+    return clocks * by_format(operator.state, lambda o: 1.0 if is_narrow(o) else on_vector_units)
 
 
 def _prefill_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, name: str) -> tuple[Real, dict[str, Real]]:
@@ -268,13 +269,14 @@ def _walk_s(operator: Attention, machine: Machine, c: PrefillLibrary, name: str)
 
 def _keys(operator: Attention, group: Real, tile: Real, key_block: Real, c: PrefillLibrary) -> tuple[Real, Real]:
     """Keys that a block of queries walks over: on average, and the most."""
-    reach = _reach(operator, c.longest_window)
     if not operator.causal:
-        return maximum(reach, key_block), maximum(reach, key_block)
+        return maximum(operator.kv_len, key_block), maximum(operator.kv_len, key_block)
+    reach = _reach(operator, c.longest_window)
     banded = 1.0 + where(reach < operator.kv_len, 1.0, 0.0)
     edge = 0.5 * (minimum(operator.q_len, tile / group) + key_block) * banded
-    future = 0.5 * minimum(operator.q_len, reach)  # keys that a query misses, on average, for coming early
-    mean = minimum(reach - future * reach / operator.kv_len + edge, maximum(operator.kv_len, key_block))
+    early = maximum(reach - operator.kv_len + operator.q_len - 1.0, 0.0)  # queries that come too early to reach so far back
+    missed = 0.5 * early * (early + 1.0) / operator.q_len  # keys that a query misses for that, on average
+    mean = minimum(reach - missed + edge, maximum(operator.kv_len, key_block))
     return mean, maximum(minimum(reach + edge, operator.kv_len), key_block)
 
 
@@ -298,11 +300,12 @@ def _flop_per_clk(operator: Attention, machine: Machine, c: PrefillLibrary, tile
     Hand-written kernels lose when the query tile with its stages of keys outgrows shared memory; compiled ones when the
     accumulators of a wide head crowd the registers, and they gain only a part of a narrow format's peak.
     """
-    engine, narrow = _engine(machine), _is_narrow(operator.element)
+    engine = _engine(machine)
     peak = c.matrix_eff * machine.matrix_flop_per_s(operator.element) / (engine.multiprocessors * engine.clock_hz)
     if c.compiled:
-        gain = c.narrow if narrow else 1.0
-        return minimum(peak * (gain / 2.0 if narrow else 1.0), c.wide * gain / operator.head_dim)
+        share = by_format(operator.element, lambda o: c.narrow / 2.0 if is_narrow(o) else 1.0)
+        gain = by_format(operator.element, lambda o: c.narrow if is_narrow(o) else 1.0)
+        return minimum(peak * share, c.wide * gain / operator.head_dim)
     shared = engine.shared_byte if engine.shared_byte is not None else FULL_SHARED_BYTE
     staged = tile * c.stage_tiles * operator.element.byte * operator.head_dim / shared
-    return peak * (c.fp8_share if narrow else 1.0) / maximum(1.0, staged)
+    return peak * by_format(operator.element, lambda o: c.fp8_share if is_narrow(o) else 1.0) / maximum(1.0, staged)

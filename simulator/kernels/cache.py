@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from magnitudes.arrays import Real, minimum
+from magnitudes.arrays import Real, maximum, minimum
 from simulator.calibration import constant
 from simulator.machine import Machine
 
@@ -20,7 +20,8 @@ def byte_s(reuse_byte: Real, machine: Machine, memory_share: float, cache_share:
     from_memory_s = 1.0 / (memory_share * machine.memory.bandwidth_byte_per_s)
     if machine.cache is None:
         return from_memory_s
-    from_cache_s = minimum(from_memory_s, 1.0 / (cache_share * machine.cache.bandwidth_byte_per_s))
+    from_cache_s = 1.0 / (cache_share * machine.cache.bandwidth_byte_per_s)
+    from_memory_s = maximum(from_memory_s, from_cache_s)  # on its way it passes the cache
     ratio = minimum(reuse_byte / (constant("attention", "resident_share") * machine.cache.capacity_byte), FAR)
     square = ratio * ratio
     fourth = square * square

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, maximum, minimum, where
-from magnitudes.datatypes import AnyDataType, DataType
+from magnitudes.datatypes import by_format, is_narrow
 from simulator.calibration import derived, table
+from simulator.kernels.attention import REACH_UNITS
 from simulator.kernels.cache import byte_s
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -77,7 +78,7 @@ def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing
     waves = maximum(1.0, blocks / engine.multiprocessors + c.tail)
     parts: dict[str, Real] = {"matrix": waves * (mac_clk + c.cta_clk) / engine.clock_hz}
     weight_byte, moved_byte = operator.byte_of(Residency.WEIGHT), operator.byte - operator.byte_of(Residency.WEIGHT)
-    busy = minimum(1.0, c.reach_share * blocks / engine.multiprocessors)
+    busy = minimum(1.0, c.reach_share * minimum(blocks, engine.multiprocessors) / REACH_UNITS)
     weight_s = weight_byte * byte_s(reuse.weight_byte, machine, c.dram_eff, c.l2_eff) / busy
     moved_s = moved_byte * byte_s(moved_byte, machine, c.dram_eff, c.l2_eff)
     parts[machine.memory.name] = weight_s + moved_s
@@ -95,8 +96,4 @@ def _tile(operator: GroupedContraction, load: Real) -> Real:
 def _flop_per_clk(operator: GroupedContraction, machine: Machine, engine: KernelEngine, c: ExpertLibrary) -> Real:
     """Instruction rate of one multiprocessor: the chip's, or the compiled kernel's where that is lower."""
     peak = machine.matrix_flop_per_s(operator.a) / (engine.multiprocessors * engine.clock_hz)
-    return minimum(peak, c.sync * (2.0 if _narrow(operator.a) else 1.0)) * c.matrix_eff
-
-
-def _narrow(element: AnyDataType) -> bool:
-    return isinstance(element, DataType) and isinstance(element.bits, float) and element.bits <= 8.0
+    return minimum(peak, c.sync * by_format(operator.a, lambda o: 2.0 if is_narrow(o) else 1.0)) * c.matrix_eff

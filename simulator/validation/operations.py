@@ -124,7 +124,7 @@ def _product(rows: Rows, *, weights: bool) -> Calls:
 def _attention(rows: Rows, *, decode: bool) -> Calls:
     attention = Attention(
         name=rows.op, batch=rows["batch"], heads=rows["heads"], kv_heads=rows["kv_heads"], head_dim=rows["head_dim"], q_len=1.0 if decode else rows["q_len"],
-        kv_len=rows["kv_len"], window=rows["window"] if rows.is_true("windowed") else None, causal=not rows.is_true("bidirectional"),
+        kv_len=rows["kv_len"], window=rows["window"] if rows.is_true("windowed") else None, causal=not rows.is_true("bidirectional"), decoding=decode,
         element=rows.formats.a, state=rows.state,
     )  # fmt: skip
     return ((attention, 1.0),)
