@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from magnitudes.arrays import Condition, Real, largest, maximum, minimum
+from magnitudes.arrays import Condition, Real, largest, maximum, minimum, where
 from magnitudes.units import show
 from simulator.machine import Machine
 from workloads.graph import Workload
@@ -65,11 +65,14 @@ def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool
 
 
 def spill_s(use: MemoryUse, machine: Machine) -> Real | None:
-    """Time to read what was spilled, once a pass [s]; None where nothing may spill."""
+    """Time to read what does not fit, once a pass [s]; None where nothing may spill.
+
+    What finds no place in the tier behind either is counted too: a smaller tier must not look faster.
+    """
     behind = machine.chip.spill_tier(machine.engine)
     if behind is None or (isinstance(use.spilled_byte, float) and use.spilled_byte == 0.0):
         return None
-    return behind.latency_s + use.spilled_byte / behind.bandwidth_byte_per_s
+    return where(use.over_byte > 0.0, behind.latency_s + use.over_byte / behind.bandwidth_byte_per_s, 0.0)
 
 
 def misfit_reason(use: MemoryUse, memory_name: str) -> str:

@@ -7,10 +7,11 @@ and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. Matrix
 from __future__ import annotations
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, maximum, minimum, smallest, where
-from magnitudes.datatypes import DataType
+from magnitudes.arrays import Real, both, ceil, equal, maximum, minimum, smallest, where
+from magnitudes.datatypes import DataTypeChoice
 from simulator.calibration import constant
 from simulator.kernels.elementwise import missed_byte
+from simulator.kernels.formats import format_by_format
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine, matrix_format
 from simulator.reuse import Reuse
@@ -25,11 +26,13 @@ DEPTH = 8.0  # the contraction is padded to steps of this many
 
 def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
     """Time of a convolution by its best algorithm, and what each resource alone needs [s]."""
+    if isinstance(operator.a, DataTypeChoice):
+        return format_by_format(operator, operator.a, lambda o: convolution_parts(o, machine, timing, reuse))
     parts = {machine.memory.name: missed_byte(operator, machine, reuse) / sustained_byte_per_s(machine)}
     if machine.cache is not None:
         parts[machine.cache.name] = operator.byte / machine.cache.bandwidth_byte_per_s
-    moving_s = parts[machine.memory.name]
-    on_matrix_units = isinstance(operator.a, DataType) and matrix_format(machine.engine, operator.a) is not None
+    moving_s = maximum(parts[machine.memory.name], _floor_s(operator, machine))
+    on_matrix_units = matrix_format(machine.engine, operator.a) is not None
     if on_matrix_units:
         parts["matrix"] = _matrix_direct_s(operator, machine)
         work_s = maximum(parts["matrix"], moving_s)
@@ -42,6 +45,13 @@ def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, r
         work_s = _with_winograd(operator, maximum(direct_s, moving_s), moving_s, rate, machine)
         parts["vector"] = minimum(direct_s, work_s)
     return timing.finish_s(work_s, "convolution"), parts
+
+
+def _floor_s(operator: Convolution, machine: Machine) -> Real:
+    """What no algorithm can beat: every operand through the cache once, and the arithmetic of what is fused behind."""
+    cache = machine.cache or machine.memory
+    moved_s = operator.byte / cache.bandwidth_byte_per_s
+    return maximum(moved_s, operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)) if operator.epilogue else moved_s
 
 
 def _constant(name: str) -> float:
@@ -74,7 +84,7 @@ def _with_winograd(operator: Convolution, direct_s: Real, moving_s: Real, rate: 
     best_s = smallest([direct_s, _fused_winograd_s(operator, moving_s, rate, machine), _batched_winograd_s(operator, rate, machine)])
     if three is True:
         return best_s
-    is_three = (operator.kernel_h + operator.kernel_w + operator.stride) <= 7.0  # columns: 3 + 3 + 1; smaller filters gain nothing
+    is_three = both(both(equal(operator.kernel_h, 3.0), equal(operator.kernel_w, 3.0)), equal(operator.stride, 1.0))
     return where(is_three, best_s, direct_s)
 
 

@@ -8,13 +8,14 @@ output's tail, the pipeline's fill, the power limit, a quantisation kernel in fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, choose, floor, maximum, minimum, sqrt, where
+from magnitudes.arrays import Real, ceil, floor, maximum, minimum, sqrt
 from magnitudes.datatypes import DataTypeChoice
 from simulator.calibration import table
 from simulator.cost import fastest
+from simulator.kernels.formats import format_by_format, same_for_all
 from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, energy_scale, in_fp32, scheduling, uses_matrix_units
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -49,6 +50,11 @@ class Product:
         """What main memory sustains."""
         return self.menu.dram_sustained * self.machine.memory.bandwidth_byte_per_s
 
+    def stream_s(self, memory_byte: Real, cache_byte: Real) -> Real:
+        """Time of a stream of which a part comes from memory, through the cache, and the rest from the cache."""
+        cache_s = 1.0 / self.feed_byte_per_s
+        return memory_byte * maximum(1.0 / self.memory_byte_per_s, cache_s) + cache_byte * cache_s
+
     @property
     def unit_byte_per_s(self) -> Real:
         """What one multiprocessor can draw from memory: loads in flight over latency."""
@@ -56,26 +62,37 @@ class Product:
         return float(table("matrix")["inflight"]) * shared / maximum(self.machine.memory.latency_s, NO_LATENCY_S)
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile of the menu laid over a product: how many there are, their area, and arithmetic and loads of each."""
+
+    blocks: Real
+    area: float
+    mac_s: Real
+    load_byte: Real
+
+
 def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
     """Time of a matrix product, and what each resource alone needs [s]."""
     element = operator.a
-    if isinstance(element, DataTypeChoice) and not uses_matrix_units(machine, element):
-        return _format_by_format(operator, element, machine, timing, reuse)
+    if isinstance(element, DataTypeChoice) and not same_for_all(element, lambda o: (uses_matrix_units(machine, o), in_fp32(machine, o))):
+        return format_by_format(operator, element, lambda o: matrix_parts(o, machine, timing, reuse))
     product = _product(operator, machine, reuse)
     best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in product.menu.tiles])
-    busy_s = best_s + _tail_s(product)
+    busy_s = maximum(best_s + _tail_s(product), _floor_s(product))
     busy_s = busy_s + _throttle_s(product, busy_s, reuse)
     front_s = _front_s(product)
     path = "linear" if operator.b_residency is Residency.WEIGHT else "function"
-    return maximum(timing.finish_s(busy_s + front_s, path), parts[_cache_name(machine)]), parts | {"launch": timing.start_s + front_s}
+    return timing.finish_s(busy_s + front_s, path), parts | {"launch": timing.start_s + front_s}
 
 
-def _format_by_format(operator: Contraction, element: DataTypeChoice, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
-    """Formats of which some run on matrix units and some do not are different kernels: each by itself, then the row's own."""
-    each = [matrix_parts(replace(operator, a=option), machine, timing, reuse) for option in element.options]
-    names = list(dict.fromkeys(n for _, parts in each for n in parts))
-    parts = {n: choose(element.index, [p.get(n, 0.0) for _, p in each]) for n in names}
-    return choose(element.index, [time_s for time_s, _ in each]), parts
+def _floor_s(p: Product) -> Real:
+    """What no tiling can beat: every operand through the cache once, and the arithmetic of what is fused behind."""
+    cache = p.machine.cache or p.machine.memory
+    moved_s = p.operator.byte / cache.bandwidth_byte_per_s
+    if not p.operator.epilogue:
+        return moved_s
+    return maximum(moved_s, p.operator.vector_flop / p.machine.vector_flop_per_s(p.operator.arithmetic))
 
 
 def _product(operator: Contraction, machine: Machine, reuse: Reuse) -> Product:
@@ -86,7 +103,7 @@ def _product(operator: Contraction, machine: Machine, reuse: Reuse) -> Product:
     kind = "linear" if operator.b_residency is Residency.WEIGHT else "bmm"
     how = arithmetic(machine, operator.a, kind)
     menu = scheduling(generation, on_matrix_units, in_fp32(machine, operator.a), kind)
-    rate = how.issue * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, engine, kind)
+    rate = how.issue * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, kind)
     memory_byte, output_byte = _traffic(operator, machine, engine, how, reuse)
     return Product(operator, machine, engine, menu, how, rate, memory_byte, output_byte)
 
@@ -121,42 +138,60 @@ def _sweeps_byte(operator: Contraction, machine: Machine, engine: KernelEngine) 
     return float(table("matrix")["naive_raster_miss"]) * sweeps * a_byte * (1.0 - hit_share(a_byte, machine))
 
 
-def _translation(operator: Contraction, machine: Machine, engine: KernelEngine, kind: str) -> Real:
+def _translation(operator: Contraction, machine: Machine, kind: str) -> Real:
     """Slow-down where the panels in use outgrow the reach of address translation (Pascal: Jia et al. 2018; CDNA)."""
     c = table("matrix")
     reach_byte = c["translation_reach_byte"].get(machine.chip.generation)
     if reach_byte is None or kind == "bmm":
         return 1.0
-    panel = minimum(operator.m + operator.n, 256.0 * sqrt(engine.multiprocessors)) * operator.k * operator.a.byte
+    panel = minimum(operator.m + operator.n, c["translation_panel"]) * operator.k * operator.a.byte
     beyond = maximum(0.0, panel / reach_byte - 1.0)
     return 1.0 + float(c["translation_slow"]) * beyond / (beyond + 3.0)
 
 
 def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str, Real]]:
-    """Time with one tile of the menu, and what each resource needs [s]."""
-    c, o, units = table("matrix"), p.operator, p.engine.multiprocessors
+    """Time with one tile of the menu, and what each resource needs, without and with a contraction that is split [s]."""
+    o, units = p.operator, p.engine.multiprocessors
     down, across = ceil(o.m / rows), ceil(o.n / columns)
-    blocks = o.batch * down * across
-    limit = minimum(p.how.max_split, floor(o.k / p.menu.split_min_k))
-    split = maximum(1.0, minimum(floor(units / blocks), limit))
-    blocks = blocks * split
-    full = blocks / units
-    waves = maximum(1.0, full + p.menu.wave * (ceil(full) - full))
-    busy_units = minimum(blocks, units)
-    ragged = 1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)
-    mac_s = 2.0 * rows * columns * ragged * o.k / p.rate_flop_per_s
-    tile_byte = o.m * o.k / down * o.a.byte + o.n * o.k / across * o.b.byte  # a ragged edge is not loaded
-    feed_s = tile_byte * maximum(busy_units / p.feed_byte_per_s, 1.0 / (p.menu.port * p.engine.clock_hz))
-    memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / (p.unit_byte_per_s * busy_units))
-    work_s = waves * maximum(mac_s, feed_s) / split
-    switch_s = p.menu.tile_switch * rows * columns / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
-    joined_s = where(
-        split > 1.0, p.menu.split_clk / p.engine.clock_hz + o.batch * o.m * o.n * FP32_SUM_BYTE * c["split_traffic"] * split / p.feed_byte_per_s, 0.0
+    tile = Tile(
+        blocks=o.batch * down * across,
+        area=rows * columns,
+        mac_s=2.0 * rows * columns * (1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)) * o.k / p.rate_flop_per_s,
+        load_byte=o.m * o.k / down * o.a.byte + o.n * o.k / across * o.b.byte,  # a ragged edge is not loaded
     )
+    whole = _split_parts(p, tile, 1.0, 0.0)
+    limit = minimum(p.how.max_split, floor(o.k / p.menu.split_min_k))
+    most = minimum(floor(units / tile.blocks), limit)
+    if isinstance(most, float) and most <= 1.0:
+        return whole
+    sum_s = o.batch * o.m * o.n * FP32_SUM_BYTE * float(table("matrix")["split_traffic"]) / p.feed_byte_per_s
+    split = maximum(1.0, minimum(most, sqrt(_alone_s(p, tile) / sum_s)))
+    return fastest([whole, _split_parts(p, tile, split, p.menu.split_clk / p.engine.clock_hz + sum_s * split)])
+
+
+def _alone_s(p: Product, tile: Tile) -> Real:
+    """Time of one tile's whole contraction that splits divide: where it equals what all splits add, more of them do not help.
+
+    Splits beyond that point would make a chip with more multiprocessors slower.
+    """
+    port_s = tile.load_byte / (p.menu.port * p.engine.clock_hz)
+    return maximum(maximum(tile.mac_s, port_s), p.memory_byte / (p.unit_byte_per_s * tile.blocks))
+
+
+def _split_parts(p: Product, tile: Tile, split: Real, joined_s: Real) -> tuple[Real, dict[str, Real]]:
+    """Time of all tiles with the contraction in so many parts, and what each resource needs [s]."""
+    units = p.engine.multiprocessors
+    full = tile.blocks / units
+    waves = maximum(1.0, full + p.menu.wave * (ceil(full) - full))
+    busy_units = minimum(tile.blocks * split, units)
+    mac_s = waves * tile.mac_s / split
+    feed_s = tile.load_byte * maximum(tile.blocks / p.feed_byte_per_s, waves / (p.menu.port * p.engine.clock_hz * split))
+    memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / (p.unit_byte_per_s * busy_units))
+    work_s = maximum(mac_s, feed_s)
+    switch_s = p.menu.tile_switch * tile.area / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
     time_s = maximum(work_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
     compute = "matrix" if p.menu.half_side == 0.0 else "vector"
-    parts = {compute: waves * mac_s / split, _cache_name(p.machine): waves * feed_s / split, p.machine.memory.name: memory_s}
-    return time_s, parts
+    return time_s, {compute: mac_s, _cache_name(p.machine): feed_s, p.machine.memory.name: memory_s}
 
 
 def _cache_name(machine: Machine) -> str:
@@ -166,7 +201,7 @@ def _cache_name(machine: Machine) -> str:
 def _tail_s(p: Product) -> Real:
     """What stands before and behind the main loop: the first tile's loads, the last tiles' output."""
     written_byte = _written(p.operator).byte
-    tail_s = p.menu.epilogue * (p.output_byte / p.memory_byte_per_s + (written_byte - p.output_byte) / p.feed_byte_per_s)
+    tail_s = p.menu.epilogue * p.stream_s(p.output_byte, written_byte - p.output_byte)
     return tail_s + p.menu.fill_clk / p.engine.clock_hz * minimum(1.0, p.operator.k / 256.0)
 
 
@@ -192,6 +227,6 @@ def _front_s(p: Product) -> Real:
     o = p.operator
     moved_byte = p.how.quantised * o.m * o.k * (2.0 + o.a.byte)
     hit = hit_share(moved_byte, p.machine)
-    stream_s = moved_byte * ((1.0 - hit) / p.memory_byte_per_s + hit / p.feed_byte_per_s)
+    stream_s = p.stream_s(moved_byte * (1.0 - hit), moved_byte * hit)
     rows = o.m / p.engine.multiprocessors
     return stream_s + p.how.front_s + p.how.row_s * rows + p.how.first_rows_s * minimum(1.0, 0.5 * rows)
