@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, floor, maximum, minimum, sqrt
+from magnitudes.arrays import Real, ceil, floor, maximum, minimum
 from magnitudes.datatypes import DataTypeChoice
 from simulator.calibration import table
 from simulator.cost import fastest
@@ -164,18 +164,9 @@ def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str
     most = minimum(floor(units / tile.blocks), limit)
     if isinstance(most, float) and most <= 1.0:
         return whole
-    sum_s = o.batch * o.m * o.n * FP32_SUM_BYTE * float(table("matrix")["split_traffic"]) / p.feed_byte_per_s
-    split = maximum(1.0, minimum(most, sqrt(_alone_s(p, tile) / sum_s)))
-    return fastest([whole, _split_parts(p, tile, split, p.menu.split_clk / p.engine.clock_hz + sum_s * split)])
-
-
-def _alone_s(p: Product, tile: Tile) -> Real:
-    """Time of one tile's whole contraction that splits divide: where it equals what all splits add, more of them do not help.
-
-    Splits beyond that point would make a chip with more multiprocessors slower.
-    """
-    port_s = tile.load_byte / (p.menu.port * p.engine.clock_hz)
-    return maximum(maximum(tile.mac_s, port_s), p.memory_byte / (p.unit_byte_per_s * tile.blocks))
+    # The sums' traffic is that of a usual split, not of this one: more multiprocessors split further, and must not be slower for it.
+    sums_s = o.batch * o.m * o.n * FP32_SUM_BYTE * float(table("matrix")["split_traffic"]) / p.feed_byte_per_s
+    return fastest([whole, _split_parts(p, tile, maximum(1.0, most), p.menu.split_clk / p.engine.clock_hz + sums_s)])
 
 
 def _split_parts(p: Product, tile: Tile, split: Real, joined_s: Real) -> tuple[Real, dict[str, Real]]:
