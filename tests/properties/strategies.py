@@ -41,8 +41,9 @@ def gpus() -> tuple[str, ...]:
 
 
 def machines(chips: int = 1) -> SearchStrategy[System]:
-    """Shipped GPUs, so many of them."""
-    return st.sampled_from([f"{chips}x{name}" if chips > 1 else name for name in gpus()]).map(find_system)
+    """Shipped GPUs, so many of them where a fabric joins them."""
+    joined = [name for name in gpus() if chips == 1 or find_system(name).fabric]
+    return st.sampled_from([f"{chips}x{name}" if chips > 1 else name for name in joined]).map(find_system)
 
 
 def sizes(low: float, high: float) -> SearchStrategy[float]:

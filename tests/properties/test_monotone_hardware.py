@@ -50,7 +50,7 @@ def claims(system: System) -> dict[str, int]:
 
 @pytest.mark.parametrize("gpu", gpus())
 def test_every_number_of_a_chip_has_a_claim(gpu: str) -> None:
-    system = find_system(f"8x{gpu}")
+    system = find_system(gpu)
     assert set(claims(system)) == set(field_values(system)) - {f"{system.chip.engine.name}.{TOGETHER}"}
 
 
