@@ -13,10 +13,10 @@ from workloads.scenario import Decode, Images, Inference, MixedBatch, Prefill, S
 
 def test_one_pass_each() -> None:
     assert [(p.phase, p.groups, p.repeats) for p in Prefill(batch=2, prompt=100).passes()] == [("prefill", (Sequences(2, 100, 100),), 1)]
-    assert [(p.phase, p.groups, p.repeats) for p in Decode(batch=2, context=100).passes()] == [("decode", (Sequences(2, 1, 101),), 1)]
+    assert [(p.phase, p.groups, p.repeats) for p in Decode(batch=2, context=100).passes()] == [("decode", (Sequences(2, 1, 101, decoding=True),), 1)]
     assert [(p.phase, p.groups, p.repeats) for p in Images(batch=8).passes()] == [("images", (Sequences(8, 1, 1),), 1)]
     mixed = MixedBatch(chunk=64, chunk_context=32, batch=4, context=100).passes()
-    assert [(p.phase, p.groups) for p in mixed] == [("mixed", (Sequences(1, 64, 96), Sequences(4, 1, 101)))]
+    assert [(p.phase, p.groups) for p in mixed] == [("mixed", (Sequences(1, 64, 96), Sequences(4, 1, 101, decoding=True)))]
 
 
 @pytest.mark.parametrize("output", [1, 2, 3, 10, 512])
