@@ -73,10 +73,10 @@ def work_of(program: Program) -> Work:
 
 
 def _moved_byte(instruction: Instruction) -> int:
-    """Bytes that one instruction reads and writes for a row; a choice writes its target twice."""
+    """Bytes that one instruction reads and writes for a row; a choice is written, and copied into its place."""
     read = sum({"constant": 0, "mask": TRUTH_BYTE}.get(kind, NUMBER_BYTE) for kind in instruction.kinds)
     written = TRUTH_BYTE if instruction.function in LOGICAL else NUMBER_BYTE
-    return read + written * (2 if instruction.function == "where" else 1)
+    return read + written * (3 if instruction.function == "where" else 1)
 
 
 def machine_rates(workers: int) -> MachineRates:

@@ -138,9 +138,8 @@ class _Bench:
 
 
 def select(condition: Mask, a: Any, b: Any, out: Column) -> None:
-    """`numpy.where` into an array that is there."""
-    np.copyto(out, b)
-    np.copyto(out, a, where=condition)
+    """`numpy.where` into an array that is there, which may be `a` or `b`: a copy under a mask is slower where the mask has no pattern."""
+    out[:] = np.where(condition, a, b)
 
 
 def compiled(formula: Formula, outputs: Mapping[str, Any]) -> Program:
@@ -166,15 +165,10 @@ def compiled(formula: Formula, outputs: Mapping[str, Any]) -> Program:
         kind = "mask" if operation.function in LOGICAL else "buffer"
         symbols = {o for o, s in zip(operation.operands, operation.is_symbol, strict=True) if s}
         operands = [place[int(o)] if s else ("constant", o) for o, s in zip(operation.operands, operation.is_symbol, strict=True)]
-        # `where` writes its target before it reads all operands: theirs may be freed only afterwards.
-        early = operation.function != "where"
-        if early:
-            _release(symbols, place, last_use, step, free)
+        _release(symbols, place, last_use, step, free)  # first: a result may take the place of what it is made of
         target = free[kind].pop() if free[kind] else count[kind]
         count[kind] = max(count[kind], target + 1)
         place[number] = (kind, target)
-        if not early:
-            _release(symbols, place, last_use, step, free)
         instructions.append(Instruction(operation.function, target, tuple(p for _, p in operands), tuple(k for k, _ in operands)))
     results = {name: place[o.number] if isinstance(o, Symbol) else ("constant", o) for name, o in outputs.items()}
     inputs = tuple(dict.fromkeys(p for k, p in place.values() if k == "input"))

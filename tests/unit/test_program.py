@@ -102,11 +102,16 @@ def test_values_that_are_read_later_keep_their_buffers() -> None:
     assert program.run(columns())["result"][3] == law([float(c[3]) for c in columns().values()])
 
 
-def test_a_choice_does_not_overwrite_what_it_still_reads() -> None:
-    # `where` writes one branch before it reads the other: the target must be none of its operands
-    program = program_of(lambda i: arrays.where(i[0] < i[1], i[0] + i[1], i[0] * i[1]))
-    choice = next(i for i in program.instructions if i.function == "where")
-    assert choice.target not in [o for o, kind in zip(choice.operands, choice.kinds, strict=True) if kind == "buffer"]
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_choice_may_take_the_place_of_what_it_reads(swapped: bool) -> None:
+    def law(i: list[Any]) -> Any:
+        a, b = i[0] + i[1], i[0] * i[1]
+        return arrays.where(i[0] < i[1], b, a) if swapped else arrays.where(i[0] < i[1], a, b)
+
+    program = program_of(law)
+    assert program.buffers == 2
+    expected = [law([float(c[row]) for c in columns().values()]) for row in range(ROWS)]
+    assert program.run(columns())["result"].tolist() == expected
 
 
 def test_equal_subformulas_are_computed_once() -> None:
