@@ -24,6 +24,7 @@ SHIPPED_CHIPS = [n for n in catalog.chip_names() if n != catalog.THIS_MACHINE]
 FLOP_PER_CLOCK = {
     "maxwell": 0, "pascal": 0, "volta": 1024, "turing": 1024, "ampere": 2048, "ampere_ga10x": 1024, "ampere_ga10b": 2048, "ada": 1024, "hopper": 4096,
     "blackwell": 8192, "blackwell_gb20x": 1024, "vega": 0, "cdna1": 1024, "cdna2": 1024, "cdna3": 2048, "cdna4": 4096, "xe_hpc": 4096, "xe2": 2048,
+    "apple7": 0, "apple8": 0, "apple9": 0,
 }  # fmt: skip
 REDUCED = {"a10g": 2, "rtx-3090": 2, "l20": 2, "l40": 2, "rtx-4070": 2, "rtx-4090": 2, "rtx-5090": 2, "h20": 4}
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -149,11 +150,15 @@ def test_name_resolves_in_several_spellings(name: str) -> None:
         ("GeForce GTX 1080 Ti", "gtx-1080-ti"), ("Tesla M40", "m40"), ("Tesla M40 24GB", "m40"), ("Tesla P4", "p4"), ("Tesla P100-SXM2-16GB", "p100-sxm2"),
         ("Radeon Instinct MI25", "mi25"), ("Radeon Vega Frontier Edition", "vega-fe"), ("AMD Instinct MI100", "mi100"), ("AMD Instinct MI210", "mi210"),
         ("AMD Instinct MI250", "mi250"), ("AMD Instinct MI250X/MI250", "mi250x"), ("AMD Instinct MI300A", "mi300a"), ("AMD Instinct MI325X", "mi325x"),
-        ("AMD Instinct MI355X", "mi355x"), ("Intel(R) Data Center GPU Max 1550", "max-1550"), ("Intel(R) Arc(TM) Pro B60 Graphics", "arc-pro-b60"),
+        ("AMD Instinct MI355X", "mi355x"), ("Tesla V100-SXM3-32GB", "v100-sxm3-32gb"), ("AMD EPYC 9654 96-Core Processor", "epyc-9654"),
+        ("TPU v5 lite", "tpu-v5e"), ("TPU v6 lite", "tpu-v6e"), ("TPU v5", "tpu-v5p"), ("TPU7x", "tpu-v7"), ("Apple M1", "apple-m1"), ("HL-225", "gaudi2"),
+         ("Intel(R) Data Center GPU Max 1550", "max-1550"), ("Intel(R) Arc(TM) Pro B60 Graphics", "arc-pro-b60"),
         # DeepBench
         ("NV_TitanX", "titan-x-maxwell"), ("NV_TitanX_Pascal", "titan-x-pascal"), ("NV_TitanXp", "titan-xp"), ("NV_1080Ti", "gtx-1080-ti"), ("NV_M40", "m40"),
         ("NV_P4", "p4"), ("NV_P100", "p100-pcie"), ("NV_V100", "v100-sxm2"), ("NV_T4", "t4"), ("NV_Jetson_TX1", "jetson-tx1"), ("AMD_MI25", "mi25"),
         ("AMD_VegaFE", "vega-fe"), ("AMD_Vega_FE", "vega-fe"),
+        ("IA_KNL7250", "xeon-phi-7250"), ("IA_Knights_Landing", "xeon-phi-7250"), ("Raspberry_Pi_3", "raspberry-pi-3"), ("iPhone_6", "apple-a8"),
+        ("iPhone_7", "apple-a10"),
         # aiconfigurator and Vidur
         ("h100_sxm", "h100-sxm"), ("h200_sxm", "h200"), ("b200_sxm", "b200"), ("gb200", "gb200"), ("gb200_sxm", "gb200"), ("gb300", "gb300"), ("l40s", "l40s"),
         ("b300_sxm", "b300"), ("a100_sxm", "a100-sxm-80gb"), ("b60", "arc-pro-b60"), ("rtx_pro_6000_server", "rtx-pro-6000-server"), ("a40", "a40"),
