@@ -35,6 +35,8 @@ def show_validation(found: Mapping[str, Any]) -> None:
     if found["unscored"]:
         out.print()
         out.print(_unscored(found["unscored"]))
+    for f in found["fitted"]:
+        out.print(Text(f"fitted: {f['what']} {f['value']:.4g}, on {f['rows']} rows of {f['source']} on {f['device']}, which are not scored"))
     for note in found["notes"]:
         out.print(Text(f"note: {note}", style="yellow"))
     out.print(Text(f"\n{rows['scored']:,} rows scored, {rows['unscored']:,} not", style="bold"))

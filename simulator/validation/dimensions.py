@@ -46,6 +46,7 @@ MEANINGS = {
 MAY_BE_ZERO = frozenset({"window", "pad_h", "pad_w"})
 # What an optional dimension is where a row does not say it: a number, or another column.
 DEFAULTS: dict[str, float | str] = {
-    "batch": 1.0, "calls": 1.0, "kv_heads": "heads", "q_len": 1.0, "kv_len": "q_len", "window": 0.0, "tp": 1.0, "kernel_w": "kernel_h", "in_w": "in_h",
+    "batch": 1.0, "calls": 1.0, "kv_heads": "heads", "q_len": 1.0, "kv_len": "q_len", "window": 0.0, "tp": 1.0, "output": 128.0,
+    "kernel_w": "kernel_h", "in_w": "in_h",
     "stride_h": 1.0, "stride_w": "stride_h", "pad_h": 0.0, "pad_w": "pad_h", "groups": 1.0,
 }  # fmt: skip

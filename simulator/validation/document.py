@@ -20,7 +20,7 @@ def document(validation: Validation) -> dict[str, Any]:
     dict
         ``groups``, one for each (file, source, device, op, dtype, kernel); ``headline``, means over the groups of a class;
         ``unscored``, rows without a prediction and why; ``rows`` (``scored``, ``unscored``); ``hosts`` behind eager rows;
-        ``options`` of the run; ``notes``.
+        ``fitted``, constants fitted on some of the rows (which are then not scored); ``options`` of the run; ``notes``.
     """
     return {
         "groups": [_group(s) for s in validation.scores],
@@ -28,6 +28,7 @@ def document(validation: Validation) -> dict[str, Any]:
         "unscored": [{"reason": u.reason, "rows": u.rows, "file": u.file} for u in validation.unscored],
         "rows": {"scored": len(validation.frame), "unscored": sum(u.rows for u in validation.unscored)},
         "hosts": [asdict(h) for h in validation.hosts],
+        "fitted": [asdict(f) for f in validation.fitted],
         "options": asdict(validation.options),
         "notes": list(validation.notes),
     }

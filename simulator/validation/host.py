@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from magnitudes.arrays import Column
-from simulator.validation.prediction import Context, predict
+from simulator.validation.prediction import Context, times_of
 from simulator.validation.tidy import Table
 
 TINY_S = 9e-6  # a replayed kernel this short hides behind any host seen so far (17 to 45 us)
@@ -50,13 +49,13 @@ def hosts_of(table: Table, context: Context) -> tuple[Host, ...]:
     if context.fidelity == "roofline" or context.timing not in (None, "eager") or not eager.any():
         return ()
     table = replace(table, frame=table.frame[eager])
-    work_s = _times(table, replace(context, timing="graph"))
+    work_s = times_of(table, replace(context, timing="graph"))
     tiny = work_s < TINY_S
     table = replace(table, frame=table.frame[tiny])
     if table.frame.empty:
         return ()
     keys = set(zip(table.frame["source"], table.frame["device"], strict=True))
-    path = _times(table, replace(context, hosts=dict.fromkeys(keys, 1.0)))
+    path = times_of(table, replace(context, hosts=dict.fromkeys(keys, 1.0)))
     host_s = table.frame["measured_us"].to_numpy(np.float64) * 1e-6 / path
     grouped: Mapping[object, object] = table.frame.groupby(["source", "device"], observed=True).indices
     found = []
@@ -65,12 +64,3 @@ def hosts_of(table: Table, context: Context) -> tuple[Host, ...]:
         if len(rows) >= ENOUGH_ROWS:
             found.append(Host(table.file, str(key[0]), str(key[1]), float(np.median(host_s[rows])), len(rows)))
     return tuple(found)
-
-
-def _times(table: Table, context: Context) -> Column:
-    """Predicted times in the order of the table's rows [s]; infinite where there is no law."""
-    times = np.full(len(table.frame), np.inf)
-    place = {row: i for i, row in enumerate(table.frame.index)}
-    for rows, prediction in predict(table, context)[1]:
-        times[[place[r] for r in rows]] = prediction.time_s
-    return times

@@ -17,6 +17,7 @@ from simulator.validation.dimensions import DEFAULTS
 from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass
 from simulator.validation.expert_loads import active_experts, distribution_problem
 from simulator.validation.formats import Formats, formats_of, unknown_format
+from simulator.validation.served import FIRST, STEP, model_problem, served_calls
 from workloads.operator import (
     Attention,
     Collective,
@@ -250,6 +251,8 @@ OPERATIONS: dict[str, Operation] = {
     "rmsnorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="rms")),
     "embedding": Operation("embedding", _GRID, _embedding),
     "model_inference": Operation("model_inference", ("batch", "seq"), _eager_model, (), ("model", "option"), is_model=True),
+    FIRST: Operation("served_ttft", ("batch", "prompt"), partial(served_calls, decode=False), ("output", "tp"), ("served_model",), is_model=True),
+    STEP: Operation("served_tpot", ("batch", "prompt"), partial(served_calls, decode=True), ("output", "tp"), ("served_model",), is_model=True),
     "all_reduce": _exchange("all_reduce"), "all_gather": _exchange("all_gather"), "reduce_scatter": _exchange("reduce_scatter"),
     "all_to_all": _exchange("all_to_all"), "send_recv": _exchange("send"),
 }  # fmt: skip
@@ -288,5 +291,6 @@ STRUCTURES = {
     "distribution": Structure("how tokens are dealt to experts: ``balanced``, ``power_law_ALPHA``, or evenly by chance (default)", distribution_problem),
     "ranks_per_node": Structure("chips that share a node, where it is not the machine's own number (default)", _node_problem),
     "model": Structure(f"a whole model: {', '.join(EAGER_MODELS)}", _model_problem),
+    "served_model": Structure("a model of the catalogue, served by a framework", model_problem),
     "option": Structure("``fusion`` where a compiler has joined elementwise operators"),
 }

@@ -24,6 +24,7 @@ from simulator.validation.checks import FLAGS, rows_of
 from simulator.validation.eager_models import Calls
 from simulator.validation.operations import OPERATIONS, STRUCTURES
 from simulator.validation.replay import inside, replay
+from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.tidy import Table
 
@@ -74,12 +75,15 @@ class Context:
         Instead of what the table says.
     left_out : bool
         Judge each device by coefficients that were fitted without it and its relatives.
+    frameworks : mapping of (source, device) to float
+        Time of the serving framework a step where it is known [s].
     """
 
     fidelity: str = "tile"
     hosts: Mapping[tuple[str, str], float] | None = None
     timing: str | None = None
     left_out: bool = False
+    frameworks: Mapping[tuple[str, str], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,15 @@ class Batch:
             copies = source_of(self.key["source"]).weight_copies
             reuse = inside(self.calls, busy=OPERATIONS[self.key["op"]].is_model) if len(self.calls) > 1 else None
             costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in self.calls]
-            return replace(_added(costs, len(self.index), timing), notes=law.notes)
+            served = self.key["op"] in (FIRST, STEP)
+            done = replace(_added(costs, len(self.index), Timing("graph") if served else timing), notes=law.notes)
+            return self._served(done, context) if served else done
+
+    def _served(self, alone: Prediction, context: Context) -> Prediction:
+        """What the device does alone, behind a serving framework."""
+        framework_s = (context.frameworks or {}).get((self.key["source"], self.key["device"]), usual_framework_s())
+        time_s = with_framework(self.key["op"], alone.time_s, framework_s)
+        return replace(alone, time_s=time_s, parts={**alone.parts, "host": np.full(len(self.index), framework_s)})
 
     def _timing(self, context: Context) -> Timing:
         """The timing context, with the host's pace."""
@@ -152,6 +164,15 @@ def predict(table: Table, context: Context) -> tuple[Table, list[tuple[np.ndarra
         except InputError as error:
             table = table.without(table.frame.index.isin(batch.index), str(error))
     return table, done
+
+
+def times_of(table: Table, context: Context) -> Column:
+    """Predicted times in the order of the table's rows [s]; infinite where there is no law."""
+    times = np.full(len(table.frame), np.inf)
+    place = {row: i for i, row in enumerate(table.frame.index)}
+    for rows, prediction in predict(table, context)[1]:
+        times[[place[r] for r in rows]] = prediction.time_s
+    return times
 
 
 @cache

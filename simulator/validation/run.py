@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ import numpy as np
 from simulator.validation.checks import checked
 from simulator.validation.files import read_table, table_files
 from simulator.validation.host import Host, hosts_of
-from simulator.validation.prediction import Context, predict
+from simulator.validation.prediction import Context, predict, times_of
 from simulator.validation.scores import GROUP, Headline, Score, group_scores, headlines
+from simulator.validation.served import Fitted, fit_frameworks, frameworks
 from simulator.validation.tidy import Table, TableError, Unscored, summed
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Validation:
         The tidy rows with ``file``, ``predicted_us``, ``bound``, ``flop`` and ``byte``; empty where nothing could be predicted.
     notes : tuple of str
         What a reader of the scores should know.
+    fitted : tuple of Fitted
+        Constants that were fitted on some of the rows, which are then not scored.
     """
 
     frame: pd.DataFrame
@@ -68,6 +71,7 @@ class Validation:
     hosts: tuple[Host, ...]
     options: Options
     notes: tuple[str, ...] = ()
+    fitted: tuple[Fitted, ...] = ()
 
 
 def validate(path: Path, options: Options | None = None, progress: Progress = lambda *_: None) -> Validation:
@@ -90,6 +94,7 @@ def validate(path: Path, options: Options | None = None, progress: Progress = la
     frames: list[pd.DataFrame] = []
     unscored: list[Unscored] = []
     hosts: list[Host] = []
+    fitted: list[Fitted] = []
     notes: dict[str, None] = {}
     for place, file in enumerate(files):
         name = file.relative_to(path).as_posix() if path.is_dir() else file.name
@@ -103,32 +108,40 @@ def validate(path: Path, options: Options | None = None, progress: Progress = la
         unscored.extend(done.table.unscored)
         hosts.extend(done.hosts)
         notes |= dict.fromkeys(done.notes)
+        fitted.extend(done.fitted)
     progress(len(files), len(files), "scores")
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     scores = tuple(group_scores(frame)) if len(frame) else ()
-    return Validation(frame, scores, headlines(scores), tuple(summed(unscored)), tuple(hosts), options, tuple(notes))
+    return Validation(frame, scores, headlines(scores), tuple(summed(unscored)), tuple(hosts), options, tuple(notes), tuple(fitted))
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """One table with predictions, the hosts behind its eager rows, and what a reader should know."""
+    """One table with predictions, the hosts behind its eager rows, what a reader should know, and what was fitted on some of its rows."""
 
     table: Table
     hosts: tuple[Host, ...] = ()
     notes: tuple[str, ...] = ()
+    fitted: tuple[Fitted, ...] = ()
 
 
 def predicted(table: Table, options: Options) -> Predicted:
     """Predictions for every row of a table that can have one."""
     table = checked(table)
     context = Context(options.fidelity, timing=options.timing, left_out=options.left_out)
+    table, fitted = fit_frameworks(table, lambda rows: times_of(rows, replace(context, frameworks=_known(rows, 0.0))))
+    context = replace(context, frameworks=frameworks(fitted))
     some = sampled(table, options.sample)
     if options.host_s is not None:
-        known = dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), options.host_s)
-        return with_predictions(some, replace(context, hosts=known))
+        return replace(with_predictions(some, replace(context, hosts=_known(table, options.host_s))), fitted=fitted)
     hosts = hosts_of(table, context)
     done = with_predictions(some, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts}))
-    return replace(done, hosts=hosts)
+    return replace(done, hosts=hosts, fitted=fitted)
+
+
+def _known(table: Table, value: float) -> Mapping[tuple[str, str], float]:
+    """One value for every source and device of a table."""
+    return dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), value)
 
 
 def sampled(table: Table, rows: int | None) -> Table:
@@ -156,12 +169,15 @@ def with_predictions(table: Table, context: Context) -> Predicted:
     return Predicted(table, notes=tuple(dict.fromkeys(note for _, p in batches for note in p.notes)))
 
 
-def breakdown(frame: pd.DataFrame, options: Options, hosts: tuple[Host, ...]) -> list[dict[str, Any]]:
+def breakdown(frame: pd.DataFrame, validation: Validation) -> list[dict[str, Any]]:
     """What each resource alone would need [s], for some rows of a validation: what the worst rows show."""
+    options = validation.options
     parts: dict[Any, dict[str, Any]] = {}
     for file, rows in frame.groupby("file", sort=False):
-        known = {(h.source, h.device): h.host_s for h in hosts if h.file == file}
-        context = Context(options.fidelity, known if options.host_s is None else None, options.timing, options.left_out)
+        known = {(h.source, h.device): h.host_s for h in validation.hosts if h.file == file}
+        if options.host_s is not None:
+            known = dict.fromkeys(zip(rows["source"], rows["device"], strict=True), options.host_s)
+        context = Context(options.fidelity, known, options.timing, options.left_out, frameworks(validation.fitted))
         for index, p in predict(Table(str(file), rows), context)[1]:
             for place, row in enumerate(index):
                 parts[row] = {name: float(part[place]) for name, part in p.parts.items()}

@@ -17,10 +17,13 @@ import numpy as np
 from magnitudes.arrays import as_float
 from simulator.validation.columns import flags, numbers, texts
 from simulator.validation.formats import formats_of
+from simulator.validation.served import FIRST, STEP
 from simulator.validation.tidy import TEXTS, Table, Unscored, missing_columns, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LONGEST_ANSWER = 615.0  # tokens at which Splitwise's generation stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,22 @@ def _whole_models(file: str, frame: pd.DataFrame) -> Table:
     return tidy(file, frame.assign(op=op, measured_us=1e3 * numbers(frame["measured_ms"])))
 
 
+def _served_models(file: str, frame: pd.DataFrame) -> Table:
+    """Splitwise: a row a setting, with the time to first token and the time per output token; generation stops near 615 tokens."""
+    import pandas as pd
+
+    ours = {"device": "hardware", "served_model": "model", "batch": "batch_size", "prompt": "prompt_size", "tp": "tensor_parallel"}
+    common = frame.assign(**{name: frame[theirs] for name, theirs in ours.items()})
+    if "dtype" not in frame.columns:
+        common["dtype"] = "fp16"
+    if "token_size" in frame.columns:
+        common["output"] = numbers(frame["token_size"]).clip(upper=LONGEST_ANSWER)
+    both = [common.assign(op=op, measured_us=1e3 * numbers(frame[column])) for op, column in ((FIRST, "ttft_ms"), (STEP, "tpot_ms"))]
+    table = tidy(file, pd.concat(both, ignore_index=True))
+    outlier = (table.frame["op"] == FIRST) & (numbers(table.frame["tp"]) == 2.0) & (numbers(table.frame["batch"]) == 64.0)
+    return table.without(outlier, "an outlier of the data set: the first token of batch 64 at tensor parallelism 2")
+
+
 def _simulated(reason: str) -> Callable[[str, pd.DataFrame], Table]:
     """A shape that is known and has no execution model yet."""
 
@@ -178,6 +197,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape("vector layers of serving", "rows cols gated layer measured_us", _serving_layers),
     _shape("operators and layers", "op m n k rows cols measured_us", _compass),
     _shape("whole models", "model mode seq batch measured_ms", _whole_models),
+    _shape("served models", "model hardware prompt_size batch_size tensor_parallel ttft_ms tpot_ms", _served_models),
     _shape("operators inside models", "FwOps OpName OutputShape measured_us", _model_operators),
     _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _simulated("no execution model for the spatial array Gemmini yet")),
     _shape("processing in memory", "pim_type cycle power_constraint", _simulated("no execution model for processing in memory yet")),
