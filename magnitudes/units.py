@@ -125,6 +125,8 @@ def parse(text: str | float, field: str) -> float:
     """
     wanted = dimension_of(field)
     quantity = read(str(text))
+    if not math.isfinite(quantity.value):
+        raise UnitError(f"{text!r} is too large to be a number")
     if quantity.dimension == wanted or (wanted and quantity.dimension == "" and quantity.value == 0):
         return quantity.value
     example = f"{SHOWN[wanted][0]}" if wanted else "no unit, a bare count"

@@ -37,6 +37,24 @@ def name(text: str) -> str:
     return text.strip()
 
 
+def designs(text: str) -> float:
+    """How many designs to measure."""
+    try:
+        count = float(text)
+    except ValueError:
+        count = -1.0
+    if not 1 <= count <= 1e12:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of designs from 1 to 1e12, such as 4e6")
+    return count
+
+
+def workers(text: str) -> int:
+    """How many threads to use."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of threads from 1 to 1024")
+    return int(text)
+
+
 def setting(text: str) -> tuple[str, list[str]]:
     """``PATH=VALUE[,VALUE...]``, a hardware number to change."""
     path, equals, value = text.partition("=")

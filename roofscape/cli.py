@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from roofscape import __version__
-from roofscape.arguments import add_model_and_machine, add_output, add_question, add_scenario, add_validation
+from roofscape.arguments import add_model_and_machine, add_output, add_question, add_scenario, add_validation, designs, workers
 
 COMMANDS = {
     "estimate": "time, bound and fit of a model on a machine",
@@ -41,8 +41,8 @@ def parser() -> argparse.ArgumentParser:
         by_name[name].add_argument("--json", action="store_true", help="print JSON")
     add_validation(by_name["validate"])
     by_name["bench"].add_argument("--json", action="store_true", help="print JSON")
-    by_name["bench"].add_argument("--designs", type=float, default=4e6, help="designs at roofline fidelity; a tenth of them at tile (default: %(default)g)")
-    by_name["bench"].add_argument("--workers", type=int, default=None, help="threads (default: one a core)")
+    by_name["bench"].add_argument("--designs", type=designs, default=4e6, help="designs at roofline fidelity; a tenth of them at tile (default: %(default)g)")
+    by_name["bench"].add_argument("--workers", type=workers, default=None, help="threads (default: one a core)")
     by_name["demo"].add_argument("--html", default="roofscape-demo.html", help="where the page is written (default: %(default)s)")
     return top
 
