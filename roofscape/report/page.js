@@ -127,7 +127,7 @@ function start(panel) {
       const span = document.createElement("span");
       span.style.cssText = `flex: 0 1 ${share * 100}%; background: ${colours[name]}`;
       span.title = `${name} ${(share * 100).toFixed(0)} %`;
-      span.textContent = share >= 0.12 ? span.title : "";
+      span.textContent = share * bar.clientWidth > 85 ? span.title : "";
       return span;
     }));
   }

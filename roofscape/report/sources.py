@@ -6,7 +6,7 @@ from hardware_specs.catalog import Entry, chip_entry, citation_of, find_system
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import System
 from magnitudes.arrays import as_float
-from magnitudes.units import show
+from magnitudes.units import dimension_of, show
 
 Row = tuple[str, str, str, str]
 
@@ -27,8 +27,13 @@ def source_rows(system: System, on: str) -> list[Row]:
 
 def _row(path: str, value: float, written: float, unit: str, entry: Entry) -> Row:
     if value != written:
-        return path, show(value, unit, 4), "set", f"by the question; the spec says {show(written, unit, 4)}"
+        return path, _shown(value, unit), "set", f"by the question; the spec says {_shown(written, unit)}"
     citation = citation_of(path, entry)
     if citation is None:
-        return path, show(value, unit, 4), "assumed", "default of the schema"
-    return path, show(value, unit, 4), citation.kind, citation.source
+        return path, _shown(value, unit), "assumed", "default of the schema"
+    return path, _shown(value, unit), citation.kind, citation.source
+
+
+def _shown(value: float, unit: str) -> str:
+    """A quantity with its unit; a count as it is."""
+    return show(value, unit, 4) if dimension_of(unit) else f"{value:g}"
