@@ -108,12 +108,15 @@ def add_output(parser: Parser) -> None:
 
 
 def add_validation(parser: Parser) -> None:
-    """What is validated, how, and where the scores go."""
-    parser.add_argument("path", metavar="PATH", nargs="?", help="a tidy table (parquet or CSV), or a folder of them")
-    parser.add_argument("--fidelity", default="tile", help="roofline (the physical floor) or tile (kernel by kernel; default)")
-    parser.add_argument("--timing", choices=("kernel", "graph", "eager"), help="timing context of all rows, instead of what tables say")
+    """What is validated, how, and where the scores go; what ran, where it is a trace."""
+    parser.add_argument("path", metavar="PATH", nargs="?", help="a tidy table (parquet or CSV), a folder of them, or a trace (torch.profiler JSON, nsys CSV)")
+    parser.add_argument("--schema", action="store_true", help="print what a tidy table is: its columns, and each operator's dimensions")
     parser.add_argument("--sample", type=int, metavar="N", help="at most N rows of each group, evenly spread")
-    group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="print JSON: groups, headline, unscored")
-    group.add_argument("--csv", metavar="FILE", type=name, help="write all rows with their predictions")
-    group.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
+    parser.add_argument("--json", action="store_true", help="print JSON: groups, headline, unscored")
+    parser.add_argument("--csv", metavar="FILE", help="write all rows with their predictions")
+    parser.add_argument("--html", metavar="FILE", help="write one self-contained page")
+    parser.add_argument("--model", metavar="MODEL", help="a trace's model: a name, or the path of a Hugging Face config.json")
+    parser.add_argument("--on", metavar="MACHINE", help="the machine that a trace was recorded on")
+    add_scenario(parser)
+    add_question(parser)
+    parser.set_defaults(timing=None)

@@ -171,6 +171,8 @@ def with_predictions(table: Table, context: Context) -> Predicted:
 
 def breakdown(frame: pd.DataFrame, validation: Validation) -> list[dict[str, Any]]:
     """What each resource alone would need [s], for some rows of a validation: what the worst rows show."""
+    if "parts" in frame.columns:
+        return list(frame["parts"])
     options = validation.options
     parts: dict[Any, dict[str, Any]] = {}
     for file, rows in frame.groupby("file", sort=False):
