@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from magnitudes.arrays import Real, power
-from simulator.calibration import constant
+from simulator.calibration import constant, table
 from simulator.machine import Machine
 
 
@@ -29,7 +29,9 @@ def miss_share(reuse_byte: Real, capacity_byte: Real, share: float, sharpness: f
 
 def sustained_byte_per_s(machine: Machine) -> Real:
     """Main-memory bandwidth that a streaming kernel sustains."""
-    return constant("streaming", "dram_sustained") * machine.memory.bandwidth_byte_per_s
+    share = table("streaming")["dram_sustained"]
+    sustained: float = share.get(machine.chip.generation, share["default"])
+    return sustained * machine.memory.bandwidth_byte_per_s
 
 
 def cache_byte_per_s(machine: Machine) -> Real:

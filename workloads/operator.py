@@ -111,6 +111,8 @@ class Elementwise(Operator):
     reads : Real
         Elements read for each one written.
     flop_per_element : float
+    cols : Real, optional
+        Elements written of one row, where it is known that kernels take row by row.
     fuses : str
         ``producer``: may run in the epilogue of the operator before it; ``consumer``: in the prologue of the one after it; empty: its own kernel.
     """
@@ -121,6 +123,7 @@ class Elementwise(Operator):
     state_elements: Real = 0.0
     reads: Real = 1.0
     flop_per_element: float = 1.0
+    cols: Real | None = None
     element: AnyDataType = BF16
     output: AnyDataType = BF16
     state: AnyDataType = BF16

@@ -16,6 +16,7 @@ from simulator.kernels.matrix import matrix_parts
 from simulator.kernels.routing import routing_parts
 from simulator.kernels.rows import row_parts
 from simulator.kernels.timing import Timing
+from simulator.kernels.walk import gather_parts, walk_parts
 from simulator.law import CostLaw
 from simulator.machine import Machine
 from simulator.reuse import Reuse
@@ -45,7 +46,7 @@ LAWS: dict[type[Operator], Law] = {
     Normalization: row_parts,
     Softmax: row_parts,
     Elementwise: elementwise_parts,
-    Gather: elementwise_parts,
+    Gather: gather_parts,
     Scan: elementwise_parts,
     Transfer: elementwise_parts,
     Routing: routing_parts,
@@ -56,11 +57,13 @@ LAWS: dict[type[Operator], Law] = {
 LIBRARY_LAWS: dict[type[Operator], Callable[[Any, Machine, Timing, Reuse, str], tuple[Real, dict[str, Real]]]] = {
     Attention: attention_parts,
     GroupedContraction: grouped_parts,
+    Elementwise: walk_parts,
 }
 
 
 def kernel_law(machine: Machine, timing: Timing, library: str = "") -> CostLaw:
     """The tile law of a chip in a timing context, with a named implementation where operators have several (empty: the usual one)."""
+    timing = timing.on(machine.chip)
 
     def cost(operator: Operator, count: Real, reuse: Reuse) -> Cost:
         if isinstance(operator, Collective):

@@ -20,7 +20,8 @@ def streaming_parts(operator: Operator, machine: Machine, reuse: Reuse) -> dict[
     parts = {machine.memory.name: missed_byte(operator, machine, reuse) / sustained_byte_per_s(machine)}
     if machine.cache is not None:
         parts[machine.cache.name] = operator.byte / cache_byte_per_s(machine)
-    parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
+    math = table("streaming")["math_rate"]
+    parts["vector"] = operator.vector_flop / (math.get(machine.chip.vendor, math["default"]) * machine.vector_flop_per_s(operator.arithmetic))
     return parts
 
 

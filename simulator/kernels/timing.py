@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hardware_specs.schema import Chip
 from magnitudes.arrays import Real, maximum
 from simulator.calibration import constant, table
 
@@ -28,10 +29,17 @@ class Timing:
         ``kernel``, ``graph`` or ``eager``.
     host_s : Real
         Time of the cheapest eager operator on the host at hand.
+    vendor : str
+        Of the chip: its driver decides how much of an eager call is over when its kernel starts.
     """
 
     context: str = "graph"
     host_s: Real = field(default_factory=eager_host_s)
+    vendor: str = ""
+
+    def on(self, chip: Chip) -> Timing:
+        """The same context on a chip."""
+        return replace(self, vendor=chip.vendor)
 
     @property
     def start_s(self) -> float:
@@ -44,9 +52,9 @@ class Timing:
         if self.context != "eager":
             return work_s + self.start_s
         c = table("timing")
-        length = float(c["host_path"][path])
-        lead_s = self.host_s * max(length - float(c["eager_tail"]), 0.1)
-        return maximum(self.host_s * length, lead_s + self.start_s + work_s)
+        call_s = self.host_s * float(c["host_path"][path])
+        lead = c["eager_lead"].get(self.vendor, c["eager_lead"]["default"])
+        return maximum(call_s, lead * call_s + self.start_s + work_s)
 
     def paced_s(self, work_s: Real, path: str) -> Real:
         """Time of a kernel in a queue of its like: where a framework calls it over and over, the slower of host and device sets the pace [s]."""

@@ -104,6 +104,10 @@ class Operation:
         Whether the name of the implementation is an input.
     is_model : bool
         Whether it is a whole model: its weights come round once a pass, and the host runs ahead of the device.
+    library : str
+        The implementation that its name stands for, where it is not an input.
+    call : str
+        How a framework calls it: the length of that path in ``host_path`` of ``calibration/timing.json``.
     """
 
     family: str
@@ -114,6 +118,8 @@ class Operation:
     rules: tuple[Rule, ...] = ()
     by_kernel: bool = False
     is_model: bool = False
+    library: str = ""
+    call: str = "tensor"
 
 
 def _product(rows: Rows, *, weights: bool) -> Calls:
@@ -147,13 +153,14 @@ def _convolution(rows: Rows) -> Calls:
     return ((convolution, 1.0),)
 
 
-def _elementwise(rows: Rows, *, reads: float, instructions: float) -> Calls:
+def _elementwise(rows: Rows, *, reads: float, instructions: float, by_row: bool = True) -> Calls:
     """`instructions` of the vendor's math library an element: each has an issue slot, which a fused multiply-add fills with two flop."""
     plain = Elementwise(
         name=rows.op,
         elements=rows["rows"] * rows["cols"],
         reads=rows.get("reads", reads),
         flop_per_element=2.0 * instructions,
+        cols=rows["cols"] if by_row else None,
         element=rows.formats.a,
         output=rows.formats.c,
     )
@@ -161,8 +168,8 @@ def _elementwise(rows: Rows, *, reads: float, instructions: float) -> Calls:
 
 
 def _activation(rows: Rows) -> Calls:
-    gated = rows.is_true("gated")
-    return _elementwise(rows, reads=2.0 if gated else 1.0, instructions=15.0 if gated else 25.0)
+    gated = rows.is_true("gated")  # without a gate it is the framework's own kernel, which does not go by rows
+    return _elementwise(rows, reads=2.0 if gated else 1.0, instructions=15.0 if gated else 25.0, by_row=gated)
 
 
 def _softmax(rows: Rows) -> Calls:
@@ -225,8 +232,18 @@ def _exchange(pattern: str) -> Operation:
     return Operation("collective", _EXCHANGE, partial(_collective, pattern=pattern), (), ("ranks_per_node",), (_SEVERAL,), by_kernel=True)
 
 
-def _map(reads: float, instructions: float) -> Operation:
-    return Operation("elementwise", _GRID, partial(_elementwise, reads=reads, instructions=instructions), ("reads", "calls"))
+def _map(reads: float, instructions: float, call: str = "tensor", library: str = "") -> Operation:
+    return Operation("elementwise", _GRID, partial(_elementwise, reads=reads, instructions=instructions), ("reads", "calls"), library=library, call=call)
+
+
+def _scalar(instructions: float) -> Operation:
+    """A tensor and a number, which the framework first makes a tensor of."""
+    return _map(1.0, instructions, "scalar")
+
+
+def _function(instructions: float) -> Operation:
+    """A function of the framework's library of layers, called by way of its module."""
+    return _map(1.0, instructions, "function")
 
 
 # Instructions an element: CUDA's math library (its pow is a logarithm, a product and an exponential in extended precision).
@@ -242,10 +259,10 @@ OPERATIONS: dict[str, Operation] = {
         ("in_w", "kernel_w", "stride_h", "stride_w", "pad_h", "pad_w", "groups"), (), (_FITTING, _CHANNELS),
     ),
     "add": _map(2.0, 1.0), "sub": _map(2.0, 1.0), "mul": _map(2.0, 1.0), "div": _map(2.0, 10.0), "pow": _map(2.0, 65.0), "where": _map(3.0, 1.0),
-    "addu": _map(1.0, 1.0), "subu": _map(1.0, 1.0), "mulu": _map(1.0, 1.0), "divu": _map(1.0, 10.0), "powu": _map(1.0, 65.0),
-    "relu": _map(1.0, 1.0), "tanh": _map(1.0, 20.0), "gelu": _map(1.0, 25.0), "silu": _map(1.0, 15.0), "sigmoid": _map(1.0, 15.0),
-    "exp": _map(1.0, 10.0), "copy": _map(1.0, 0.5), "triad": _map(2.0, 1.0), "rope": _map(1.0, 6.0),
-    "act_and_mul": Operation("elementwise", _GRID, _activation, ("calls",), ("gated",)),
+    "addu": _scalar(1.0), "subu": _scalar(1.0), "mulu": _scalar(1.0), "divu": _scalar(10.0), "powu": _scalar(65.0),
+    "relu": _function(1.0), "tanh": _map(1.0, 20.0), "gelu": _function(25.0), "silu": _function(15.0), "sigmoid": _function(15.0),
+    "exp": _map(1.0, 10.0), "copy": _map(1.0, 0.5), "triad": _map(2.0, 1.0), "rope": _map(1.0, 6.0, library="pos_encoding_kernels"),
+    "act_and_mul": Operation("elementwise", _GRID, _activation, ("calls",), ("gated",), library="activation_kernels"),
     "softmax": Operation("softmax_norm", _GRID, _softmax),
     "layernorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="layer")),
     "rmsnorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="rms")),

@@ -14,7 +14,7 @@ from hardware_specs.catalog import find_system
 from hardware_specs.schema import FabricLevel, System
 from magnitudes.arrays import Column, Real, where
 from magnitudes.errors import InputError
-from simulator.calibration import left_out
+from simulator.calibration import constant, left_out
 from simulator.cost import Cost
 from simulator.engines import cost_law
 from simulator.kernels.timing import Timing, eager_host_s
@@ -135,7 +135,8 @@ class Batch:
         known: Real = (context.hosts or {}).get((self.key["source"], self.key["device"]), eager_host_s())
         if self.host_s is not None:
             known = where(np.isnan(self.host_s), known, self.host_s)
-        return Timing(context.timing or self.key["timing"], known)
+        call = constant("timing", f"host_path.{OPERATIONS[self.key['op']].call}")
+        return Timing(context.timing or self.key["timing"], call * known)
 
 
 def batches_of(table: Table) -> Iterator[Batch]:
@@ -204,7 +205,7 @@ def _law(key: Mapping[str, Any], context: Context, timing: Timing) -> CostLaw:
     system = system_of_rows(key["device"], key["ranks_per_node"])
     if operation.family == "collective" and not any(level.chips > 1.0 for level in system.fabric):
         raise MachineError(f"no fabric joins the chips of {system.name}" + (", one a node" if key["ranks_per_node"] else ""))
-    return cost_law(machine_of(system), context.fidelity, timing, key["kernel"] if operation.by_kernel else "")
+    return cost_law(machine_of(system), context.fidelity, timing, key["kernel"] if operation.by_kernel else operation.library)
 
 
 @cache
