@@ -117,15 +117,18 @@ def _call(function: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def _rate(call: Callable[..., Any], rows: int, workers: int = 1, span_s: float = SPAN_S) -> float:
-    """Rows a second of a call on three columns, summed over workers that run side by side; the best of some tries."""
+    """Rows a second of a call on three columns, summed over workers that run side by side; the best of some tries.
+
+    Only the time that a worker has a core counts: what other programs take is no limit of the machine's.
+    """
     ready = Barrier(workers)
 
     def one() -> float:
         a, b, c = (np.full(rows, x) for x in (1.25, 0.75, 0.0))
         call(a, b, c)
         ready.wait()
-        calls, start = 0, time.perf_counter()
-        while (passed := time.perf_counter() - start) < span_s or not calls:
+        calls, start = 0, time.thread_time()
+        while (passed := time.thread_time() - start) < span_s or not calls:
             call(a, b, c)
             calls += 1
         return calls * rows / passed

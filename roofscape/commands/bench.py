@@ -82,8 +82,9 @@ def _show(result: Mapping[str, Any]) -> None:
 
     asked, machine, by_name = result["question"], result["machine"], result["fidelity"]
     workers = f"{result['workers']} worker{'s' if result['workers'] > 1 else ''}"
-    columns = ["fidelity", "designs/s", "one worker", "designs", "instructions", "buffers", "flop each", "bytes each", "rows equal"]
-    rows = [[name, f"{f['designs_per_s']:,.0f}", f"{f['one_worker_designs_per_s']:,.0f}", f"{f['designs']:,}", f"{f['instructions']}", f"{f['buffers']}",
+    columns = ["fidelity", "designs/s", "one worker", "workers ran", "designs", "instructions", "buffers", "flop each", "bytes each", "rows equal"]
+    rows = [[name, f"{f['designs_per_s']:,.0f}", f"{f['one_worker_designs_per_s']:,.0f}", f"{f['core_share']:.0%}", f"{f['designs']:,}",
+             f"{f['instructions']}", f"{f['buffers']}",
              f"{f['flop_per_design']:,}", f"{f['byte_per_design']:,}", "yes" if f["rows_equal"] else "NO"] for name, f in by_name.items()]  # fmt: skip
     show_table(f"{asked['model']} on {asked['system']}, {asked['phase']}: {len(asked['varying'])} fields vary ({workers})", columns, rows)
     copied, streamed = show(machine["copy_cache_byte_per_s"], "byte/s"), show(machine["copy_memory_byte_per_s"], "byte/s")
