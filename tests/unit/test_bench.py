@@ -12,6 +12,7 @@ from explorers import benchmark as bench
 from explorers.limits import machine_rates, work_of
 from explorers.question import Question
 from explorers.stream import cores, evaluate
+from magnitudes.errors import InputError
 from magnitudes.program import compiled
 from magnitudes.symbol import Formula
 from roofscape.cli import main
@@ -52,10 +53,17 @@ def test_the_table_names_what_stops_each_fidelity(capsys: pytest.CaptureFixture[
     assert "What stops roofline: " in out and "What stops tile: " in out
 
 
-@pytest.mark.parametrize(("arguments", "named"), [(["--designs", "0"], "0 designs"), (["--designs", "nan"], "nan designs"), (["--workers", "0"], "0 workers")])
-def test_bad_input_is_refused(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", *arguments]) == 2
-    assert named in capsys.readouterr().err
+@pytest.mark.parametrize("arguments", [["--designs", "0"], ["--designs", "nan"], ["--workers", "0"]])
+def test_the_command_line_refuses_what_cannot_be_timed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench", *arguments])
+    assert arguments[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("designs", "workers", "named"), [(0.0, 1, "0 designs"), (float("nan"), 1, "nan designs"), (10.0, 0, "0 workers")])
+def test_python_refuses_it_too(designs: float, workers: int, named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        bench.benchmark(designs, workers)
 
 
 @pytest.mark.skipif(cores() < 2, reason="the floors are for two cores or more")
