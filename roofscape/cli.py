@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     for name, what in (("specs", "machine or link"), ("workloads", "model")):
         by_name[name].add_argument("name", nargs="?", metavar="NAME", help=f"a {what}; all are listed if none is named")
         by_name[name].add_argument("--json", action="store_true", help="print JSON")
+    by_name["specs"].add_argument("--check", action="store_true", help="what is assumed, what rests on one source, and where sources disagree")
     add_validation(by_name["validate"])
     by_name["bench"].add_argument("--json", action="store_true", help="print JSON")
     by_name["bench"].add_argument("--designs", type=designs, default=4e6, help="designs at roofline fidelity; a tenth of them at tile (default: %(default)g)")

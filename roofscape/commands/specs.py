@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+from dataclasses import asdict
 from typing import Any
 
-from hardware_specs.catalog import Entry, chip_entry, chip_names, citation_of, find, is_system, link_names, system_names
+from hardware_specs.audit import audit
+from hardware_specs.catalog import THIS_MACHINE, Entry, chip_entry, chip_names, citation_of, find, is_system, link_names, system_names
+from hardware_specs.citation import KINDS
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import Chip, System
 from magnitudes.arrays import as_float
 from magnitudes.units import show
 
+FAMILIES = {
+    "gpu": "Graphics processors", "tpu": "Tensor processing units", "npu": "Other accelerators", "rdu": "Reconfigurable dataflow units",
+    "array": "Arrays under study", "cpu": "Processors", "soc": "Phones, boards and unified-memory chips",
+}  # fmt: skip
+COLUMNS = ("name", "title", "year", "execution", "memory", "bandwidth", "matrix", "tdp")
+
 
 def run(options: argparse.Namespace) -> None:
-    """List the catalogue, or show one entry with its sources."""
-    if options.name is None:
+    """List the catalogue, show one entry with its sources, or say what is not known for certain."""
+    if options.check:
+        _check(options.name, options.json)
+    elif options.name is None:
         _list(options.json)
     else:
         _show(options.name, options.json)
@@ -23,15 +35,49 @@ def run(options: argparse.Namespace) -> None:
 
 def _list(as_json: bool) -> None:
     chips = [_summary(find(name)) for name in chip_names()]
-    everything: dict[str, Any] = {"chips": chips, "links": link_names(), "systems": system_names()}
     if as_json:
-        print(json.dumps(everything, indent=2))
+        print(json.dumps({"chips": chips, "links": link_names(), "systems": system_names()}, indent=2))
         return
     from roofscape.report.terminal import show_table
 
-    columns = ["name", "title", "execution", "memory", "bandwidth", "matrix", "tdp"]
-    show_table("Machines", columns, [[str(c[k]) for k in columns] for c in chips])
-    print(f"Links: {', '.join(everything['links'])}\nSystems: {', '.join(everything['systems'])}, and NxNAME such as 8xh100-sxm")
+    by_family: dict[str, list[dict[str, Any]]] = {}
+    for chip in sorted(chips, key=lambda c: (c["vendor"], c["year"] or "", c["name"])):
+        by_family.setdefault(chip["family"], []).append(chip)
+    for family in [*FAMILIES, *(f for f in by_family if f not in FAMILIES)]:
+        if family in by_family:
+            rows = [[_cell(chip, column) for column in COLUMNS] for chip in by_family[family]]
+            show_table(FAMILIES.get(family, family), COLUMNS, rows)
+            print()
+    print(f"Links: {', '.join(link_names())}\n\nSystems: {', '.join(system_names())}; and NxNAME such as 8xh100-sxm")
+
+
+def _cell(chip: dict[str, Any], column: str) -> str:
+    """One word of the list; of a title what comes before its explanations."""
+    text = str(chip[column] or "-")
+    return re.split(r" \(|, ", text, maxsplit=1)[0] if column == "title" else text
+
+
+def _check(name: str | None, as_json: bool) -> None:
+    """What is assumed, what rests on one source, and where sources disagree: of one entry, or of all."""
+    entries = [find_any(name)] if name else [find(n) for n in (*chip_names(), *link_names()) if n != THIS_MACHINE]
+    findings = audit(entries)
+    if as_json:
+        print(json.dumps([asdict(f) for f in findings], indent=2))
+        return
+    from roofscape.report.terminal import show_table
+
+    values = [citation.kind for entry in entries for citation in entry.citations.values()]
+    counts = ", ".join(f"{values.count(kind)} {kind} ({meaning})" for kind, meaning in KINDS.items())
+    print(f"{len(entries)} entries, {len(values)} values: {counts}\n")
+    for doubt in dict.fromkeys(f.doubt for f in findings):
+        rows = [[_some(f.entries), _some(f.fields), f.source] for f in findings if f.doubt == doubt]
+        show_table(f"{doubt[0].upper()}{doubt[1:]}: {len(rows)} reasons", ["in", "values", "because"], rows)
+        print()
+
+
+def _some(names: tuple[str, ...], most: int = 4) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _summary(entry: Entry) -> dict[str, Any]:
@@ -42,9 +88,10 @@ def _summary(entry: Entry) -> dict[str, Any]:
     rates = chip.engine.matrix_flop_per_s or chip.engine.vector_flop_per_s
     best = next((f for f in ("bf16", "fp16", "fp32") if f in rates), next(iter(rates)))
     return {
-        "name": chip.name, "title": chip.title, "vendor": chip.vendor, "family": chip.family, "execution": chip.engine.execution,
+        "name": chip.name, "title": chip.title, "vendor": chip.vendor, "family": chip.family, "generation": chip.generation,
+        "year": f"{chip.year:.0f}" if chip.year is not None else None, "execution": chip.engine.execution,
         "memory": show(as_float(memory.capacity_byte), "byte"), "bandwidth": show(as_float(memory.bandwidth_byte_per_s), "byte/s"),
-        "matrix": f"{show(as_float(rates[best]), 'flop/s')} {best}", "tdp": show(as_float(chip.tdp_w), "w") if chip.tdp_w is not None else "-",
+        "matrix": f"{show(as_float(rates[best]), 'flop/s')} {best}", "tdp": show(as_float(chip.tdp_w), "w") if chip.tdp_w is not None else None,
     }  # fmt: skip
 
 
