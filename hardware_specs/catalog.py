@@ -38,8 +38,17 @@ class Entry:
 
 def spec_files() -> list[Path]:
     """All spec files: the shipped ones, then those of the folders in ``ROOFSCAPE_SPECS``."""
-    folders = [SHIPPED, *(Path(p) for p in os.environ.get("ROOFSCAPE_SPECS", "").split(os.pathsep) if p)]
-    return [f for folder in folders for f in sorted(folder.rglob("*.yaml"))]
+    return [*_shipped_files(), *_user_files()]
+
+
+@cache
+def _shipped_files() -> tuple[Path, ...]:
+    return tuple(sorted(SHIPPED.rglob("*.yaml")))
+
+
+def _user_files() -> tuple[Path, ...]:
+    folders = [Path(p) for p in os.environ.get("ROOFSCAPE_SPECS", "").split(os.pathsep) if p]
+    return tuple(f for folder in folders for f in sorted(folder.rglob("*.yaml")))
 
 
 def chip_names() -> list[str]:
@@ -180,13 +189,14 @@ def _spellings(name: str) -> Iterator[str]:
 
 
 def _index() -> dict[str, Path]:
-    return _index_of(tuple(spec_files()))
+    return _index_with(_user_files())
 
 
 @cache
-def _index_of(files: tuple[Path, ...]) -> dict[str, Path]:
+def _index_with(users: tuple[Path, ...]) -> dict[str, Path]:
     """From every spelling to its file. Aliases are found without parsing the files: start-up stays quick."""
     index: dict[str, Path] = {}
+    files = (*_shipped_files(), *users)
     for file in files:
         index[normal(file.stem)] = file
     for file in files:

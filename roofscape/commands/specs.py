@@ -68,10 +68,10 @@ def _check(name: str | None, as_json: bool) -> None:
 
     values = [citation.kind for entry in entries for citation in entry.citations.values()]
     counts = ", ".join(f"{values.count(kind)} {kind} ({meaning})" for kind, meaning in KINDS.items())
-    print(f"{len(entries)} entries, {len(values)} values: {counts}\n")
+    print(f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}, {len(values)} values: {counts}\n")
     for doubt in dict.fromkeys(f.doubt for f in findings):
         rows = [[_some(f.entries), _some(f.fields), f.source] for f in findings if f.doubt == doubt]
-        show_table(f"{doubt[0].upper()}{doubt[1:]}: {len(rows)} reasons", ["in", "values", "because"], rows)
+        show_table(f"{doubt[0].upper()}{doubt[1:]}: {len(rows)} {'reason' if len(rows) == 1 else 'reasons'}", ["in", "values", "because"], rows)
         print()
 
 

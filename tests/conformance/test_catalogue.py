@@ -57,6 +57,13 @@ def paths_of(spec: Chip | Link) -> list[str]:
     return [*numbers(spec, ""), *(path for prefix, part in parts for path in numbers(part, prefix))]
 
 
+def test_catalogue_is_broad() -> None:
+    families = Counter(chip_of(name).family for name in SHIPPED_CHIPS)
+    assert len(SHIPPED_CHIPS) >= 90
+    assert {"gpu", "tpu", "npu", "rdu", "cpu", "soc"} <= set(families)
+    assert {chip_of(name).engine.execution for name in SHIPPED_CHIPS} >= {"kernel", "spatial", "streaming", "host"}
+
+
 @pytest.mark.parametrize("name", catalog.chip_names())
 def test_chip_loads(name: str) -> None:
     chip = chip_of(name)
