@@ -59,7 +59,15 @@ function redraw() {
 let asked;
 addEventListener("resize", () => { clearTimeout(asked); asked = setTimeout(redraw, 150); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-matchMedia("print").addEventListener("change", redraw);
+
+function printing(on) {
+  // Figures are drawn anew for paper: its width and its colours are not the screen's.
+  document.documentElement.classList.toggle("printing", on);
+  redraw();
+}
+addEventListener("beforeprint", () => printing(true));
+addEventListener("afterprint", () => printing(false));
+matchMedia("print").addEventListener("change", (query) => printing(query.matches));
 
 // ---- numbers as people read them ---------------------------------------------------------------------------------------
 const PREFIXES = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "u"], [1e-9, "n"]];

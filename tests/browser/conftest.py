@@ -78,13 +78,12 @@ class View:
 
     def __init__(self, browser: Browser, file: Path, width: int, scheme: str) -> None:
         self.browser = browser
-        browser.events.clear()
         self.target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = browser.call("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
-        self.media("screen", scheme)
+        self.media("", scheme)
         self.call("Page.navigate", url=file.as_uri())
         self.wait_for("document.documentElement?.dataset.ready === 'yes'")
 
@@ -92,7 +91,7 @@ class View:
         return self.browser.call(method, self.session, **parameters)
 
     def media(self, kind: str, scheme: str) -> None:
-        """Pretend to be a screen or paper, light or dark."""
+        """Pretend to be another medium (``print``; empty for the real one), light or dark."""
         self.call("Emulation.setEmulatedMedia", media=kind, features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def evaluate(self, expression: str) -> Any:
@@ -146,18 +145,29 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 Open = Callable[..., View]
 
 
+@pytest.fixture(scope="session")
+def views(browser: Browser) -> Iterator[dict[tuple[Path, int], View]]:
+    """Pages that are open, by file and width: a page of five megabytes is read once, not once a test."""
+    opened: dict[tuple[Path, int], View] = {}
+    yield opened
+    for one in opened.values():
+        one.close()
+
+
 @pytest.fixture
-def view(browser: Browser) -> Iterator[Open]:
-    """``view(file, width=1280, scheme="light")`` opens a page; it is closed after the test."""
-    opened: list[View] = []
+def view(browser: Browser, views: dict[tuple[Path, int], View]) -> Open:
+    """``view(file, width=1280, scheme="light")`` is a page with its sliders where they were at first."""
 
     def open_view(file: Path, width: int = 1280, scheme: str = "light") -> View:
-        opened.append(View(browser, file, width, scheme))
-        return opened[-1]
+        if (file, width) not in views:
+            views[file, width] = View(browser, file, width, scheme)
+        page = views[file, width]
+        page.call("Page.bringToFront")
+        page.media("", scheme)
+        page.evaluate("document.querySelectorAll('.what-if').forEach((panel) => panel.started && panel.querySelector('.reset').click())")
+        return page
 
-    yield open_view
-    for one in opened:
-        one.close()
+    return open_view
 
 
 def _written(folder: Path, name: str, *arguments: str) -> Path:

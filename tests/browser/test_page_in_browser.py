@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_figures_follow_the_colour_scheme(view: Any, decode_page: Path) -> None:
     ink = "getComputedStyle(document.querySelector('.figure[data-figure] .xtick text')).fill"
     paper = "getComputedStyle(document.body).backgroundColor"
     light = (page.evaluate(ink), page.evaluate(paper))
-    page.media("screen", "dark")
+    page.media("", "dark")
     page.wait_for(f"{ink} !== {light[0]!r}")
     assert page.evaluate(paper) != light[1]
     page.media("print", "dark")
@@ -112,7 +113,22 @@ def test_figures_follow_the_colour_scheme(view: Any, decode_page: Path) -> None:
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
 
 
-def test_it_prints(view: Any, decode_page: Path) -> None:
-    paper = view(decode_page).pdf()
+def test_figures_fit_the_paper_that_they_are_printed_on(view: Any, decode_page: Path) -> None:
+    page = view(decode_page, scheme="dark")
+    page.media("print", "dark")
+    page.wait_for("document.documentElement.classList.contains('printing')")
+    widths = page.evaluate(f"{VISIBLE}.map((f) => f.querySelector('svg.main-svg').getBoundingClientRect().right)")
+    assert all(right <= page.evaluate("document.body.getBoundingClientRect().right") + 1 for right in widths)
+    assert page.evaluate("document.body.clientWidth") == 700
+    page.media("", "dark")
+    page.wait_for("!document.documentElement.classList.contains('printing')")
+
+
+def test_it_prints_on_a_few_pages(view: Any, decode_page: Path) -> None:
+    page = view(decode_page, scheme="dark")
+    paper = page.pdf()
+    pages = len(re.findall(rb"/Type\s*/Page\b", paper))
     assert paper.startswith(b"%PDF")
-    assert 1 < paper.count(b"/Type /Page\n") + paper.count(b"/Type /Page ") + paper.count(b"/Type /Page/") < 12
+    assert 2 <= pages <= 6
+    assert not page.evaluate("document.documentElement.classList.contains('printing')")
+    assert page.complaints() == []
