@@ -77,3 +77,7 @@ def _write(options: argparse.Namespace, result: Validation) -> None:
     """The rows and the page, where they were asked for."""
     if options.csv:
         write_whole(options.csv, result.frame.drop(columns="parts", errors="ignore").to_csv(index=False))
+    if options.html:
+        from roofscape.report.accuracy import accuracy_page
+
+        write_whole(options.html, accuracy_page(result))

@@ -34,7 +34,7 @@ UNITS = {"ttft_s": "s", "tpot_s": "s", "time_s": "s", "throughput_token_per_s": 
 
 
 @dataclass
-class _Store:
+class Store:
     """What the page's script draws from, filled while the sections are written."""
 
     figures: dict[str, Any] = field(default_factory=lambda: {"font": FONT})
@@ -82,7 +82,7 @@ def page(results: Sequence[Estimate], designs: Sequence[dict[str, Any]], subject
     str
         HTML with everything inside, plotly.js included.
     """
-    store = _Store()
+    store = Store()
     labels = sections.labels_of(designs)
     opened = list(range(min(len(designs), OPENED)))
     points = POINTS // len(opened)
@@ -93,10 +93,10 @@ def page(results: Sequence[Estimate], designs: Sequence[dict[str, Any]], subject
         content = _design(designs[i], subjects[i] if subjects else None, points, store, alone=len(designs) == 1)
         body.append(element("article", content, class_="design", id=f"design-{i}", **({} if i == 0 else {"hidden": ""})))
     body.append(text("footer", f"roofscape {__version__}. All figures come from the estimator, those behind the sliders too."))
-    return _whole(sections.title_of(designs[0]), "\n".join(body), store)
+    return whole(sections.title_of(designs[0]), "\n".join(body), store)
 
 
-def _whole(title: str, body: str, store: _Store) -> str:
+def whole(title: str, body: str, store: Store) -> str:
     """The document around its body."""
     data = [embedded("figures", store.figures), embedded("grids", store.grids), embedded("colours", {n: colour_of(n) for n in sorted(store.resources)})]
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
@@ -125,7 +125,7 @@ def _head(results: Sequence[Estimate], designs: Sequence[dict[str, Any]]) -> str
     return element("header", text("h1", f"{models} on {machines}") + text("p", line, class_="faint"))
 
 
-def _comparison(designs: Sequence[dict[str, Any]], labels: Sequence[str], store: _Store) -> str:
+def _comparison(designs: Sequence[dict[str, Any]], labels: Sequence[str], store: Store) -> str:
     """All designs side by side."""
     drawn = designs[:DRAWN]
     store.resources.update(n for d in drawn for n in d["bounds"])
@@ -147,7 +147,7 @@ def _chooser(labels: Sequence[str], count: int) -> str:
     return element("div", element("label", f"Design in detail{more}: " + element("select", options, id="design")), class_="chooser")
 
 
-def _design(design: dict[str, Any], subject: Subject | None, points: int, store: _Store, *, alone: bool) -> str:
+def _design(design: dict[str, Any], subject: Subject | None, points: int, store: Store, *, alone: bool) -> str:
     """All about one design."""
     store.resources.update(design["bounds"])
     heading = "" if alone else text("h2", sections.title_of(design)) + text("p", sections.sizes_of(design), class_="faint")
@@ -165,14 +165,14 @@ def _design(design: dict[str, Any], subject: Subject | None, points: int, store:
     return "".join(parts)
 
 
-def _roofline(design: dict[str, Any], subject: Subject, store: _Store) -> str:
+def _roofline(design: dict[str, Any], subject: Subject, store: Store) -> str:
     question = subject.question
     figure = roofline_figure(design["operators"], machine_of(question.system), question.data_types[0])
     note = "A sloping roof a memory tier, level ones for the matrix and vector peaks. An operator's area is its share of a pass, its colour what bounds it."
     return section("Roofline", store.figure(figure, "hierarchical roofline with every operator"), note)
 
 
-def _breakdown(design: dict[str, Any], store: _Store, *, alone: bool) -> str:
+def _breakdown(design: dict[str, Any], store: Store, *, alone: bool) -> str:
     phases = list(dict.fromkeys(o["phase"] for o in design["operators"]))
     whole = store.figure(bounds_figure([design], ["time"]), "time by the resource that bounds it") if alone else ""
     figures = [element("div", store.figure(operators_figure(design, p), f"time of each operator in a {p} pass")) for p in phases]
@@ -182,7 +182,7 @@ def _breakdown(design: dict[str, Any], store: _Store, *, alone: bool) -> str:
     )
 
 
-def _elasticities(design: dict[str, Any], store: _Store) -> str:
+def _elasticities(design: dict[str, Any], store: Store) -> str:
     values = design.get("elasticities")
     if not values:
         return ""
@@ -191,7 +191,7 @@ def _elasticities(design: dict[str, Any], store: _Store) -> str:
     return section("What each hardware parameter is worth", store.figure(tornado_figure(values), "elasticities of the time") + text("p", note, class_="note"))
 
 
-def _what_if(subject: Subject, points: int, store: _Store) -> str:
+def _what_if(subject: Subject, points: int, store: Store) -> str:
     """Sliders over a grid of designs that the estimator has answered."""
     question = subject.question
     made = grid(question, axes_of(question, points))
