@@ -38,6 +38,13 @@ class Question:
 
     Parameters
     ----------
+    model : Model
+    system : System
+    scenario : Scenario
+    cut : Parallelism
+        Degrees of parallelism.
+    fidelity, timing, spill
+        As in `simulator.estimate.estimate`.
     data_types : tuple of str
         Formats that a row's ``dtype`` picks from; the first is used where ``dtype`` does not vary.
     activation_dtype, kv_dtype : str, optional

@@ -23,12 +23,34 @@ MOST_TP = 1024  # no model has more heads to cut
 
 
 def model(name: str | Model) -> Model:
-    """A model by name, or from the path of a Hugging Face ``config.json``."""
+    """A model by name, or from the path of a Hugging Face ``config.json``.
+
+    Parameters
+    ----------
+    name : str or Model
+        A model itself is returned as it is.
+
+    Raises
+    ------
+    InputError
+        With the near matches, or with what is wrong in the file.
+    """
     return find_model(name) if isinstance(name, str) else name
 
 
 def system(name: str | System) -> System:
-    """A system by name (``h100-sxm``, ``8xh100-sxm``, ``dgx-a100``), or from the path of a spec's YAML."""
+    """A system by name (``h100-sxm``, ``8xh100-sxm``, ``dgx-a100``), or from the path of a spec's YAML.
+
+    Parameters
+    ----------
+    name : str or System
+        A system itself is returned as it is.
+
+    Raises
+    ------
+    InputError
+        With the near matches, or with all mistakes of the file.
+    """
     return find_system(name) if isinstance(name, str) else name
 
 
@@ -138,7 +160,19 @@ def question(
     spill: bool = False,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Question:
-    """A question to be compiled and asked of many designs; parameters as in `estimate`."""
+    """A question to be compiled and asked of many designs.
+
+    Parameters
+    ----------
+    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, set
+        As in `estimate`.
+    data_types : tuple of str
+        Formats that a design's ``dtype`` picks from.
+
+    Raises
+    ------
+    InputError
+    """
     found, machine = model(of), system(on)
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
@@ -147,11 +181,45 @@ def question(
 
 
 def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:
-    """The same question on several machines, by machine; options as in `estimate`."""
+    """The same question on several machines, by machine.
+
+    Parameters
+    ----------
+    of : str or Model
+    on : sequence of str or System
+    scenario : Scenario, optional
+    **options
+        As in `estimate`.
+
+    Returns
+    -------
+    dict of str to Estimate
+
+    Raises
+    ------
+    InputError
+    """
     found = model(of)
     return {name if isinstance(name, str) else name.name: estimate(found, name, scenario, **options) for name in on}
 
 
 def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = None, *, dtype: str = "bf16", **options: Any) -> dict[str, float]:
-    """Percent of time per percent of each hardware parameter, largest first; options as in `question`."""
+    """Percent of time per percent of each hardware parameter, largest first.
+
+    Parameters
+    ----------
+    of, on, scenario, dtype
+        As in `estimate`.
+    **options
+        As in `question`.
+
+    Returns
+    -------
+    dict of str to float
+        By path: -1 means that the time falls as the parameter grows.
+
+    Raises
+    ------
+    InputError
+    """
     return sensitivity.elasticities(question(of, on, scenario, data_types=(dtype,), **options))

@@ -62,7 +62,13 @@ def _real(scenario: object, *names: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """All tokens of `batch` prompts in one pass (an encoder's forward pass, too)."""
+    """All tokens of `batch` prompts in one pass (an encoder's forward pass, too).
+
+    Parameters
+    ----------
+    batch, prompt : float or array of shape (designs,)
+        Sequences, and tokens of each.
+    """
 
     phase: ClassVar[str] = "prefill"
 
@@ -78,7 +84,13 @@ class Prefill:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """One new token for each of `batch` sequences that have `context` tokens before it."""
+    """One new token for each of `batch` sequences that have `context` tokens before it.
+
+    Parameters
+    ----------
+    batch, context : float or array of shape (designs,)
+        Sequences, and tokens that the cache holds of each before the step.
+    """
 
     phase: ClassVar[str] = "decode"
 
@@ -99,7 +111,13 @@ _NODES = ((0.1127016653792583, 5 / 18), (0.5, 8 / 18), (0.8872983346207417, 5 / 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """`batch` requests from prompt to last token: one prefill, which yields the first token, then ``output - 1`` decode passes."""
+    """`batch` requests from prompt to last token: one prefill, which yields the first token, then ``output - 1`` decode passes.
+
+    Parameters
+    ----------
+    batch, prompt, output : float or array of shape (designs,)
+        Requests, tokens of each prompt, and tokens generated for each.
+    """
 
     phase: ClassVar[str] = "inference"
 
@@ -153,7 +171,13 @@ class MixedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """A batch of images through a vision model."""
+    """A batch of images through a vision model.
+
+    Parameters
+    ----------
+    batch : float or array of shape (designs,)
+        Images.
+    """
 
     phase: ClassVar[str] = "images"
 
