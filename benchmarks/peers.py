@@ -35,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 ROWS = 2**17
 PEER_POINTS = 2000  # at most; a slow peer takes as many of them as its time allows
 OUTPUT = 512.0  # tokens generated, where a whole request is asked
-PASSES = 3
+PASSES = 3  # before the peer and after it: the peer takes as many
 INSTALL_S, RUN_S = 900, 300
 
 
@@ -226,7 +226,8 @@ def table(results: list[dict[str, Any]]) -> str:
 def page(results: list[dict[str, Any]]) -> str:
     """What is written: how it was measured, and the table."""
     about = (
-        f"Llama-3-70B, designs in which 12 hardware fields, batch, context, data type and TP vary; one core each, in one run, best of {PASSES} passes. "
+        f"Llama-3-70B, designs in which 12 hardware fields, batch, context, data type and TP vary; one core each, in one run, "
+        f"best of {2 * PASSES} passes on either side. "
         "The peer evaluates the first of the same designs, as many as its time allows, and takes of the hardware what it knows. "
         f"Measured on {cpu()}, Python {platform.python_version()}, numpy {np.__version__}."
     )
