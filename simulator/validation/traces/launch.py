@@ -11,11 +11,11 @@ Dims = tuple[tuple[int, ...], ...]
 KINDS = {
     "collective": r"nccl|rccl|all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|cross_device_reduce|lamport|multimem",
     "memory": r"memcpy|memset|^\[cuda mem",
-    "attention": r"flash|fmha|attention|attn|paged_kv|pagedkv|mha_|batch(prefill|decode)|splitkv",
+    "attention": r"^(?!.*reshape_and_cache).*(flash(?!infer)|fmha|attention|attn|pagedkv|mha_|batch(prefill|decode)|splitkv)",
     "routing": r"topk_?gating|moe_align|moe_sort|topk_softmax|permute_tokens|expand_?input_?rows|count_and_sort_expert",
     "experts": r"fused_moe|moe_gemm|grouped_?gemm|group_gemm|moe_kernel|moe_mmk",
     "norm": r"rms_?norm|layer_?norm|norm_kernel|norm_fwd|fused_add_norm",
-    "rotary": r"rotary|rope|reshape_and_cache|kv_?cache|append_?paged",
+    "rotary": r"rotary|rope|reshape_and_cache|kv_cache|append_?paged",
     "activation": r"silu|gelu|swiglu|act_and_mul|swish|relu",
     "embedding": r"embedding|index_?select|gather",
     "convolution": r"conv|fprop|winograd|implicit_gemm",

@@ -197,9 +197,12 @@ def _by_shape(kernels: Sequence[Launch], costs: Sequence[Cost]) -> tuple[list[Ma
 
 
 def _find(kernels: Sequence[Launch], shapes: dict[tuple[float, float, float], Cost]) -> tuple[int, Cost | None]:
-    """The operator that the first one, two or three of some kernels ran together, and how many they are."""
+    """The operator that the first three, two or one of some kernels ran together, and how many they are.
+
+    The most go first: queries alone may look like the output projection.
+    """
     products = [_product(k) for k in kernels]
-    for taken in (1, 2, 3):
+    for taken in (3, 2, 1):
         some = [p for p in products[:taken] if p]
         if len(some) == taken and len({(m, k) for m, _, k in some}) == 1:
             cost = shapes.get((some[0][0], sum(n for _, n, _ in some), some[0][2]))
