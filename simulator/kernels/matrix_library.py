@@ -127,7 +127,7 @@ def _vector_menus(menus: dict[str, Any], generation: str) -> dict[str, Any]:
 def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) -> Scheduling:
     """The menu and habits of a generation's library for one kind of product (``gemm``, ``linear``, ``bmm``), in fp32 where `wide`."""
     c = coefficients(wide)
-    mode = "persistent" if is_persistent(generation) else "classic"
+    mode = "persistent" if on_matrix_units and is_persistent(generation) else "classic"
     if on_matrix_units:
         tiles, wave, half_side = c["matrix_tiles"][mode], c["wave"][mode], 0.0
     else:
