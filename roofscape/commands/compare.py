@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from explorers.sensitivity import elasticities
 from roofscape.commands.estimate import write_results
 from roofscape.files import check_writable
 from roofscape.progress import track
@@ -19,6 +20,12 @@ def run(options: argparse.Namespace) -> None:
     asked = [requests(options, on) for on in options.on]
     results = [request.estimate() for request in track(asked, "machines")]
     designs = [d for r in results for d in design_dicts(r)]
+    if options.html:
+        from roofscape.report.page import OPENED
+
+        singles = [single for request in asked for single in request.designs()][:OPENED]
+        for design, single in zip(designs, track(singles, "elasticities"), strict=False):
+            design["elasticities"] = elasticities(single.question())
     write_results(options, asked, results, designs)
     if options.json:
         print(json.dumps(designs, indent=2))

@@ -24,6 +24,7 @@ SCENARIO = Inference(batch=8.0, prompt=2048.0, output=512.0)
 PHASES = {"prefill": "ttft_s", "decode": "tpot_s"}
 STEP = 1.1
 LEAST = 0.0005  # relative change of the time from which a parameter counts
+ENGINE_WORDS = {"matrix": "matrix rate", "vector": "vector rate", "shared": "shared memory", "register": "registers", "special_per_clock": "special functions"}
 Gains = Mapping[str, Mapping[str, float]]
 
 
@@ -65,11 +66,11 @@ def answer(machine: str) -> Answer:
 def by_role(question: Question, values: Mapping[str, float]) -> dict[str, float]:
     """Values of a machine's parameters under names that all machines share: what the part does instead of what it is called."""
     engine = question.system.chip.engine
-    roles = dict.fromkeys(engine.beside[:-1], "cache") | {engine.beside[-1]: "main memory", engine.name: "engine"}
+    roles = dict.fromkeys(engine.beside[:-1], "cache") | {engine.beside[-1]: "main memory", engine.name: ""}
     named: dict[str, float] = {}
     for path, value in values.items():
         owner, _, key = path.partition(".")
-        role = f"{roles.get(owner, owner)} {key}".strip().replace("_", " ") if key else path
+        role = f"{roles.get(owner, owner)} {ENGINE_WORDS.get(key, key)}".strip().replace("_", " ") if key else path
         if abs(value) > abs(named.get(role, 0.0)) or role not in named:
             named[role] = value
     return named

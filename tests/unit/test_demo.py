@@ -41,7 +41,7 @@ def test_roles_are_shared_names_for_a_machines_own_parts() -> None:
     named = by_role(question, values)
     assert named["main memory bandwidth"] == values["hbm.bandwidth"]
     assert named["cache bandwidth"] == values["l2.bandwidth"]
-    assert named["engine matrix"] == values["sm.matrix"]
+    assert named["matrix rate"] == values["sm.matrix"]
 
 
 def test_an_unwritable_page_is_refused_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import roofscape as rs
 from explorers.question import Question
+from roofscape.cli import main
 from roofscape.report.html import element, embedded, table, text
 from roofscape.report.page import page
 from roofscape.report.sections import cards, labels_of, operator_table
@@ -124,3 +126,9 @@ def test_words_cannot_become_elements() -> None:
     assert "</script><b>" not in embedded("d", ["</script><b>"])
     assert json.loads(embedded("d", ["</script>"]).split(">", 1)[1].rsplit("<", 1)[0]) == ["</script>"]
     assert "&lt;i&gt;" in table(["<i>"], [["1"]], (0,))
+
+
+def test_a_comparison_shows_what_parameters_are_worth_on_each_machine(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    assert main(["compare", "llama-3-8b", "--on", "h100-sxm,l40s", "--phase", "decode", "--html", str(file)]) == 0
+    assert file.read_text(encoding="utf-8").count("<h3>What each hardware parameter is worth</h3>") == 2
