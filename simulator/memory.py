@@ -40,7 +40,7 @@ class MemoryUse:
     @property
     def fits(self) -> Condition:
         """Whether all of it has a place, spilled parts included."""
-        return self.total_byte - self.spilled_byte <= self.capacity_byte
+        return self.over_byte <= self.spilled_byte  # not over - spilled: that may leave a rounding error
 
 
 def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool) -> MemoryUse:
