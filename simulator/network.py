@@ -38,13 +38,12 @@ def levels(operator: Collective, fabric: tuple[FabricLevel, ...]) -> Iterator[Le
     """The levels of a fabric that a collective may cross, inner level first; its numbers may be columns."""
     inner = 1.0  # chips that one unit of this level stands for
     reach: Real = 1.0  # members of the group inside one such unit
-    span = operator.ranks if operator.span is None else operator.span
-    spread = span / operator.ranks  # how far apart the members are
+    spread = 1.0 if operator.span is None else operator.span / operator.ranks  # how far apart the members are
     for level in fabric:
         if inner >= level.chips:
             continue
         within = minimum(maximum(level.chips / spread, 1.0), operator.ranks)
-        yield Level(level.link, reach, within / reach)
+        yield Level(level.link, reach, maximum(within / reach, 1.0))  # never under one: a region's bounds do not know it
         inner, reach = level.chips, within
 
 
