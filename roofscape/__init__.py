@@ -18,7 +18,7 @@ _PUBLIC = {
     "Prefill": "workloads.scenario", "Decode": "workloads.scenario", "Inference": "workloads.scenario",
     "MixedBatch": "workloads.scenario", "Images": "workloads.scenario",
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
-    "InputError": "magnitudes.errors",
+    "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
 }  # fmt: skip
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from roofscape.api import question as question
     from roofscape.api import system as system
     from simulator.result import Estimate as Estimate
+    from simulator.validation.run import validate as validate
     from workloads.scenario import Decode as Decode
     from workloads.scenario import Images as Images
     from workloads.scenario import Inference as Inference

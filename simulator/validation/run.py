@@ -74,7 +74,7 @@ class Validation:
     fitted: tuple[Fitted, ...] = ()
 
 
-def validate(path: Path, options: Options | None = None, progress: Progress = lambda *_: None) -> Validation:
+def validate(path: Path | str, options: Options | None = None, progress: Progress = lambda *_: None) -> Validation:
     """Predict every row of a table, or of all tables of a folder, and score every group.
 
     Parameters
@@ -89,7 +89,7 @@ def validate(path: Path, options: Options | None = None, progress: Progress = la
     """
     import pandas as pd
 
-    options = options or Options()
+    options, path = options or Options(), Path(path)
     files = table_files(path)
     frames: list[pd.DataFrame] = []
     unscored: list[Unscored] = []
