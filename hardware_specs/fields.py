@@ -137,6 +137,7 @@ def _part_changed(part: P, values: Mapping[str, Real] | None, merge: Callable[[R
         elif name and old is None and not isinstance(part, Chip):
             updates[name] = new
         else:
-            keys = [k for k, _, _ in _numbers(part)]
-            raise NameMiss("field", f"{getattr(part, 'name', 'chip')}.{key}", nearest(key, keys), f"(known: {', '.join(keys)})")
+            owner = "" if isinstance(part, Chip) else f"{getattr(part, 'name', '')}."
+            keys = [owner + k for k, _, _ in _numbers(part)]
+            raise NameMiss("field", owner + key, nearest(owner + key, keys), f"(known: {', '.join(keys)})")
     return replace(part, **updates)  # type: ignore[type-var]

@@ -21,6 +21,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from magnitudes.errors import InputError
+
 Column: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -228,10 +230,19 @@ def total(numbers: Iterable[Real]) -> Real:
 
 
 def as_real(x: object) -> Real:
-    """A number of the outside world as a reader type: the only cast from lists, ints and integer arrays."""
+    """A number of the outside world as a reader type: the only cast from lists, ints and integer arrays.
+
+    Raises
+    ------
+    InputError
+        If it is no number and no array of numbers.
+    """
     if isinstance(x, Reader):
         return x
-    array = np.asarray(x, dtype=np.float64)
+    try:
+        array = np.asarray(x, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{x!r} is no number and no array of numbers; numbers from outside are in base units, without a unit behind them") from error
     return float(array) if array.ndim == 0 else array
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
+
+import numpy as np
 
 from explorers import sensitivity
 from explorers.question import Question
@@ -11,6 +14,7 @@ from hardware_specs.catalog import find_system
 from hardware_specs.fields import with_values
 from hardware_specs.schema import System
 from magnitudes.datatypes import AnyDataType, data_type, data_type_choice
+from magnitudes.errors import InputError
 from simulator import estimate as spine
 from simulator.result import Estimate
 from workloads.catalog import find_model
@@ -79,8 +83,29 @@ def formats(dtype: DataTypeName = "bf16", activation_dtype: DataTypeName | None 
 def _type(name: DataTypeName) -> AnyDataType:
     if isinstance(name, str):
         return data_type(name)
+    if not isinstance(name, Sequence | np.ndarray) or not all(isinstance(n, str) for n in name):
+        raise InputError(f"{name!r} is no name of a data type, and no sequence of names; such as 'bf16' or ['bf16', 'fp8']")
+    if len(name) == 0:
+        raise InputError("an empty sequence of data types; give a name a design")
     distinct = list(dict.fromkeys(name))
     return data_type_choice(distinct, [distinct.index(n) for n in name])
+
+
+def _check_columns(values: Mapping[str, Any]) -> None:
+    """Refuse columns that are not rows of one list of designs.
+
+    Raises
+    ------
+    InputError
+        Naming their lengths.
+    """
+    shapes = {name: np.shape(v) for name, v in values.items() if isinstance(v, np.ndarray | list | tuple)}
+    for name, shape in shapes.items():
+        if len(shape) != 1 or shape[0] == 0:
+            raise InputError(f"{name} has shape {shape}; a column has shape (designs,) with at least one design")
+    if len({shape[0] for shape in shapes.values() if shape[0] > 1}) > 1:
+        lengths = ", ".join(f"{name} {shape[0]}" for name, shape in shapes.items())
+        raise InputError(f"columns differ in length ({lengths}); a row of each makes a design: np.meshgrid and ravel give all combinations")
 
 
 def estimate(
@@ -142,6 +167,8 @@ def estimate(
     'hbm'
     """
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, fidelity=fidelity, timing=timing, spill=spill, set=set)
+    named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
+    _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype} | dict(set or {}))
     return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), fidelity=fidelity, timing=timing, spill=spill)
 
 
@@ -174,6 +201,8 @@ def question(
     InputError
     """
     found, machine = model(of), system(on)
+    if scenario is not None and not isinstance(scenario, Scenario):
+        raise InputError(f"{scenario!r} is no scenario; give Prefill, Decode, Inference, MixedBatch or Images, such as Decode(batch=32, context=2048)")
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)

@@ -11,6 +11,7 @@ import pytest
 
 from magnitudes import arrays
 from magnitudes.arrays import Real, as_float, as_real, both, choose, clip, either, equal, largest, maximum, minimum, smallest, total, where
+from magnitudes.errors import InputError
 from magnitudes.interval import Interval
 from magnitudes.program import compiled
 from magnitudes.symbol import Formula
@@ -100,6 +101,12 @@ def test_casts_from_outside() -> None:
     assert column.dtype == np.float64
     interval = Interval(1.0, 2.0)
     assert as_real(interval) is interval
+
+
+@pytest.mark.parametrize("wrong", ["x", "4 TB/s", [[1], [1, 2]], {}, object()])
+def test_what_is_no_number_is_refused(wrong: object) -> None:
+    with pytest.raises(InputError, match="is no number"):
+        as_real(wrong)
 
 
 def test_counts_do_not_wrap() -> None:

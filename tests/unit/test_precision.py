@@ -1,0 +1,66 @@
+"""Formats and degrees: the usual choices around one type of weights, and what the degrees make of chips."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from magnitudes.datatypes import data_type, data_type_choice
+from roofscape.api import default_cut, formats, system
+from workloads.catalog import find_model
+from workloads.model import DivisionRule, ModelError
+from workloads.sharding import Parallelism, precision
+
+
+@pytest.mark.parametrize(
+    ("weight", "activation", "state", "stream"),
+    [("bf16", "bf16", "bf16", "bf16"), ("fp16", "fp16", "fp16", "fp16"), ("fp32", "fp32", "fp32", "fp32"), ("fp8", "fp8", "bf16", "bf16"),
+     ("int4", "int4", "bf16", "bf16"), ("nvfp4", "nvfp4", "bf16", "bf16")],
+)  # fmt: skip
+def test_the_usual_formats(weight: str, activation: str, state: str, stream: str) -> None:
+    """Inputs of products follow the weights; norms, residuals, keys and values stay in 16 bits or wider."""
+    p = precision(data_type(weight))
+    assert (p.weight.name, p.activation.name, p.state.name, p.stream.name) == (weight, activation, state, stream)
+
+
+def test_each_format_can_be_said() -> None:
+    p = formats("int4", "fp16", "fp8")
+    assert (p.weight.name, p.activation.name, p.state.name, p.stream.name) == ("int4", "fp16", "fp8", "bf16")
+
+
+def test_a_column_of_formats() -> None:
+    p = formats(["bf16", "fp8", "bf16"])
+    assert p.weight.byte.tolist() == [2, 1, 2]  # type: ignore[union-attr]
+    assert np.broadcast_to(p.stream.byte, 3).tolist() == [2, 2, 2]  # type: ignore[arg-type]
+    wide = precision(data_type_choice(["fp32", "fp8"], [0, 1]))
+    assert [t.byte.tolist() for t in (wide.weight, wide.activation, wide.stream, wide.state)] == [[4, 1], [4, 1], [4, 2], [4, 2]]  # type: ignore[union-attr]
+
+
+def test_chips_of_a_cut() -> None:
+    cut = Parallelism(tp=4, pp=2, ep=8, dp=3)
+    assert (cut.chips, cut.parts, cut.expert_tp) == (24, 2, 4 * 3 / 8)
+    assert Parallelism(pp=4, microbatches=8.0).parts == 8
+
+
+@pytest.mark.parametrize(
+    ("model", "machine", "tp", "dp"),
+    [("llama-3-8b", "8xh100-sxm", 8, 1), ("llama-3-8b", "h100-sxm", 1, 1), ("gpt2-xl", "4xa100-sxm-80gb", 1, 4), ("llama-3-8b", "3xh100-sxm", 1, 3),
+     ("resnet-50", "8xh100-sxm", 1, 8), ("llama-3-8b", "16xh100-sxm", 16, 1), ("qwen2.5-7b", "8xh100-sxm", 4, 2)],
+)  # fmt: skip
+def test_the_default_cut_is_as_much_tensor_parallelism_as_divides(model: str, machine: str, tp: float, dp: float) -> None:
+    cut = default_cut(find_model(model), system(machine))
+    assert (cut.tp, cut.dp, cut.pp) == (tp, dp, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "degree", "or_multiple", "holds"),
+    [(32, 8, False, True), (32, 5, False, False), (8, 16, False, False), (8, 16, True, True), (8, 12, True, False), (1, 1, False, True)],
+)
+def test_division(size: float, degree: float, or_multiple: bool, holds: bool) -> None:
+    rule = DivisionRule("heads", float(size), float(degree), "--tp", or_multiple)
+    assert rule.holds() is holds
+    if holds:
+        rule.check()
+    else:
+        with pytest.raises(ModelError, match=rf"--tp {degree} does not divide the {size} heads; use one of 1"):
+            rule.check()
