@@ -77,7 +77,7 @@ def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing
     mac_clk = maximum(2.0 * tile * TILE_COLUMNS * operator.k / flop_clk, TILE_COLUMNS * operator.k / c.element_rate)
     waves = maximum(1.0, blocks / engine.multiprocessors + c.tail)
     parts: dict[str, Real] = {"matrix": waves * (mac_clk + c.cta_clk) / engine.clock_hz}
-    weight_byte, moved_byte = operator.byte_of(Residency.WEIGHT), operator.byte - operator.byte_of(Residency.WEIGHT)
+    weight_byte, moved_byte = operator.byte_of(Residency.WEIGHT), operator.byte_of(Residency.ACTIVATION) + operator.byte_of(Residency.OUTPUT)
     busy = minimum(1.0, c.reach_share * minimum(blocks, engine.multiprocessors) / REACH_UNITS)
     weight_s = weight_byte * byte_s(reuse.weight_byte, machine, c.dram_eff, c.l2_eff) / busy
     moved_s = moved_byte * byte_s(moved_byte, machine, c.dram_eff, c.l2_eff)
