@@ -79,6 +79,10 @@ def validate(path: Path | str, options: Options | None = None, progress: Progres
 
     Parameters
     ----------
+    path : Path or str
+        A table, or a folder of tables.
+    options : Options, optional
+        What is predicted, and how; all of it as the tables say, if not said.
     progress : callable
         Told how many files are done, of how many, and which is next.
 

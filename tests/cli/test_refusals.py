@@ -199,7 +199,7 @@ def test_three_mistakes_of_a_spec_are_told_at_once(run: Run, tmp_path: Path, chi
         ("capacity: 96 GB", "capacity: 0 GB", "is zero"),
         ("capacity: 96 GB", "capacity: [96 GB]", "not a list"), ("capacity: 96 GB", "capacity: ", "tiers.hbm.capacity: missing"),
         ("source: back of an envelope\n", "", "no source"), ("execution: kernel", "execution: kernal", "did you mean kernel"),
-        ("fabric: [{link: pcie5-x16, chips: 8}]", "fabric: 5", "should be a list of levels"), ("link: pcie5-x16", "link: pcie6", "unknown"),
+        ("fabric: [{link: pcie5-x16, chips: 8}]", "fabric: 5", "should be a list of levels"), ("link: pcie5-x16", "link: nolink9", "unknown"),
         ("link: pcie5-x16", "link: t4", "is a chip, not a link"), ("chips: 8", "chips: many", "should be a list of levels"),
         ("name: my-chip", "", "name: missing"),
         ("source: back of an envelope", "source: x\nsources: [1]", "sources: should be a mapping"),
