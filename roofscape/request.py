@@ -45,6 +45,10 @@ class Request:
         asked = api.question(self.model, self.system, self.scenario, data_types=(o.pop("dtype"),), **o)
         return replace(asked, activation_dtype=activation, kv_dtype=kv)
 
+    def inputs(self) -> dict[str, Any]:
+        """What a single design was asked besides its scenario and cut: its format, and the hardware numbers that were set."""
+        return {"dtype": self.options["dtype"], "set": {path: float(value) for path, value in self.options["set"].items()}}
+
     def designs(self) -> list[Request]:
         """Each design by itself."""
         size = max([len(v) for v in self._columns() if isinstance(v, np.ndarray | list)], default=1)

@@ -6,11 +6,10 @@ import argparse
 import json
 
 from explorers.sensitivity import elasticities
-from roofscape.commands.estimate import write_results
+from roofscape.commands.estimate import described, write_results
 from roofscape.files import check_writable
 from roofscape.progress import track
 from roofscape.request import requests
-from simulator.tables import design_dicts
 
 
 def run(options: argparse.Namespace) -> None:
@@ -19,7 +18,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.html)
     asked = [requests(options, on) for on in options.on]
     results = [request.estimate() for request in track(asked, "machines")]
-    designs = [d for r in results for d in design_dicts(r)]
+    designs = [d for request, result in zip(asked, results, strict=True) for d in described(request, result)]
     if options.html:
         from roofscape.report.page import OPENED
 

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.html)
     request = requests(options, options.on)
     result = request.estimate()
-    designs = design_dicts(result)
+    designs = described(request, result)
     if not options.no_elasticities:
         for design, single in zip(designs, track(request.designs(), "elasticities"), strict=True):
             design["elasticities"] = elasticities(single.question())
@@ -36,13 +36,19 @@ def run(options: argparse.Namespace) -> None:
         show_designs(designs)
 
 
+def described(request: Request, result: Estimate) -> list[dict[str, Any]]:
+    """The designs of a request; where there are several, each with its format and what was set, which may be all that tells them apart."""
+    designs = design_dicts(result)
+    return designs if len(designs) == 1 else [{**d, **single.inputs()} for d, single in zip(designs, request.designs(), strict=True)]
+
+
 def write_results(options: argparse.Namespace, asked: list[Request], results: list[Estimate], designs: list[dict[str, Any]]) -> None:
     """The table and the page, where they were asked for."""
     if options.csv:
         import csv
         import io
 
-        rows = [flat(d) for d in designs]
+        rows = [{**flat(d), **d.get("set", {})} for d in designs]
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()

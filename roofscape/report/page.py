@@ -20,6 +20,7 @@ from roofscape.report.figures.memory import memory_figure
 from roofscape.report.figures.roofline import roofline_figure
 from roofscape.report.figures.style import FONT, colour_of
 from roofscape.report.html import element, embedded, section, table, text
+from roofscape.report.inputs import differing, labels_of
 from roofscape.report.sources import source_rows
 from roofscape.report.subject import Subject
 from roofscape.report.what_if import OUTPUTS, Grid, axes_of, grid, payload
@@ -83,7 +84,7 @@ def page(results: Sequence[Estimate], designs: Sequence[dict[str, Any]], subject
         HTML with everything inside, plotly.js included.
     """
     store = Store()
-    labels = sections.labels_of(designs)
+    labels = labels_of(designs)
     opened = list(range(min(len(designs), OPENED)))
     points = POINTS // len(opened)
     body = [_head(results, designs)]
@@ -119,7 +120,7 @@ def _head(results: Sequence[Estimate], designs: Sequence[dict[str, Any]]) -> str
     if len(designs) == 1:
         return element("header", text("h1", sections.title_of(designs[0])) + text("p", sections.sizes_of(designs[0]), class_="faint"))
     machines = ", ".join(dict.fromkeys(r.system for r in results))
-    same = [f"{k} {designs[0][k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in designs[0] and k not in sections.varying(designs)]
+    same = [f"{k} {designs[0][k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in designs[0] and k not in differing(designs)]
     line = f"{len(designs)} designs · {', '.join([designs[0]['phase'], *same])} · {designs[0]['timing']} timing"
     models = ", ".join(dict.fromkeys(d["model"] for d in designs))
     return element("header", text("h1", f"{models} on {machines}") + text("p", line, class_="faint"))

@@ -7,9 +7,9 @@ from typing import Any
 
 from magnitudes.units import show
 from roofscape.report.html import element, table, text
+from roofscape.report.inputs import differing, inputs_of
 
 Design = Mapping[str, Any]
-INPUTS = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp", "fidelity", "timing")
 PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
 DEFINITIONS = {
     "ttft_s": ("TTFT", "time to first token: the prefill pass, which yields it"),
@@ -28,22 +28,6 @@ def sizes_of(design: Design) -> str:
     sizes = [f"{k} {design[k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in design]
     cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
     return f"{design['phase']}: {', '.join(sizes + cut)} · {design['fidelity']} fidelity, {design['timing']} timing"
-
-
-def varying(designs: Sequence[Design]) -> list[str]:
-    """The inputs in which designs differ."""
-    return [k for k in INPUTS if len({str(d.get(k)) for d in designs}) > 1]
-
-
-def labels_of(designs: Sequence[Design]) -> list[str]:
-    """What tells designs apart, a label each; they are numbered where nothing does."""
-    differing = [k for k in varying(designs) if k != "fidelity"] or ["system"]
-    labels: list[str] = []
-    for count in range(1, len(differing) + 1):  # as few of the inputs as it takes
-        labels = [", ".join(f"{k} {d[k]:g}" if isinstance(d.get(k), float) else str(d.get(k)) for k in differing[:count]) for d in designs]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{i + 1}: {label}" for i, label in enumerate(labels)]
 
 
 def cards(design: Design) -> str:
@@ -120,8 +104,8 @@ def memory_table(design: Design) -> str:
 
 def comparison_table(designs: Sequence[Design]) -> str:
     """A row a design: what differs, and the answers."""
-    differing = [k for k in varying(designs) if k != "fidelity"] or ["system"]
-    inputs = {k: [f"{d[k]:,g}" if isinstance(d.get(k), float) else str(d.get(k, "-")) for d in designs] for k in differing}
+    names, asked = differing(designs), [inputs_of(d) for d in designs]
+    inputs = {name: [i.get(name, "-") for i in asked] for name in names}
     times = {name: [show(d[key], "s") if d[key] is not None else "-" for d in designs] for key, (name, _) in DEFINITIONS.items()}
     kept = {name: cells for name, cells in times.items() if set(cells) != {"-"}}
     if len(kept) == 2 and kept["time"] in (kept.get("TTFT"), kept.get("TPOT")):
@@ -132,5 +116,5 @@ def comparison_table(designs: Sequence[Design]) -> str:
         "feasible": ["yes" if d["feasible"] else "no" for d in designs], "fidelity": [d["fidelity"] for d in designs],
     }  # fmt: skip
     columns = {**inputs, **kept, **answers}
-    numeric = [i for i, k in enumerate(columns) if k in kept or k == "throughput /s" or isinstance(designs[0].get(k), float)]
+    numeric = [i for i, k in enumerate(columns) if k in kept or k == "throughput /s" or isinstance(designs[0].get(k), float) or k in designs[0].get("set", {})]
     return table(list(columns), list(zip(*columns.values(), strict=True)), numeric, class_="compare")

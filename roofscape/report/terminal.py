@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magnitudes.units import show
+from roofscape.report.inputs import differing, inputs_of
 
 BARS = " ▏▎▍▌▋▊▉█"
 
@@ -140,18 +141,13 @@ def _show_elasticities(elasticities: Mapping[str, float]) -> None:
 
 def show_designs(designs: Sequence[Mapping[str, Any]]) -> None:
     """Several designs, a row each: what differs between them, and the answers."""
-    inputs = [k for k in ("system", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp") if k in designs[0]]
-    varying = [k for k in inputs if len({str(d.get(k)) for d in designs}) > 1] or ["system"]
+    varying = differing(designs)
     columns = [*varying, "fidelity", "TTFT", "TPOT", "time", "throughput /s", "bound", "memory", "fits"]
-    rows = [[*(_cell(d.get(k)) for k in varying), d["fidelity"], _time(d["ttft_s"]), _time(d["tpot_s"]), _time(d["time_s"]),
+    rows = [[*(inputs_of(d).get(k, "-") for k in varying), d["fidelity"], _time(d["ttft_s"]), _time(d["tpot_s"]), _time(d["time_s"]),
              show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"), "yes" if d["feasible"] else "no"] for d in designs]  # fmt: skip
     show_table(headline(designs[0]) if len(designs) == 1 else f"{designs[0]['model']}: {designs[0]['phase']}, {designs[0]['timing']} timing", columns, rows)
     for note in dict.fromkeys(n for d in designs for n in [*d["notes"], *([f"{d['system']}: {d['reason']}"] if d["reason"] else [])]):
         console().print(Text(f"note: {note}", style="yellow"))
-
-
-def _cell(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _time(value: float | None) -> str:

@@ -14,8 +14,9 @@ import roofscape as rs
 from explorers.question import Question
 from roofscape.cli import main
 from roofscape.report.html import element, embedded, table, text
+from roofscape.report.inputs import labels_of
 from roofscape.report.page import page
-from roofscape.report.sections import cards, labels_of, operator_table
+from roofscape.report.sections import cards, operator_table
 from roofscape.report.sources import source_rows
 from roofscape.report.subject import Subject
 from simulator.result import Estimate
@@ -117,6 +118,8 @@ def test_sources_of_a_system_are_those_of_its_chip() -> None:
 def test_designs_are_told_apart_by_as_few_inputs_as_it_takes(design: dict[str, Any]) -> None:
     assert labels_of([design, {**design, "system": "b200", "tp": 2.0}]) == ["h100-sxm", "b200"]
     assert labels_of([design, {**design, "batch": 64.0}]) == ["batch 32", "batch 64"]
+    assert labels_of([{**design, "dtype": "bf16"}, {**design, "dtype": "fp8"}]) == ["bf16", "fp8"]
+    assert labels_of([{**design, "set": {"hbm.bandwidth": v}} for v in (2e12, 4e12)]) == ["hbm.bandwidth 2 TB/s", "hbm.bandwidth 4 TB/s"]
     assert labels_of([design, design]) == ["1: h100-sxm", "2: h100-sxm"]
 
 

@@ -1,0 +1,53 @@
+"""What was asked of a design, as people read it, and in which of it several designs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from hardware_specs.schema import ENGINES, Chip, Link, Tier
+from magnitudes.units import bare_name, show
+
+Design = Mapping[str, Any]
+NAMES = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp", "dtype", "timing")
+
+
+def inputs_of(design: Design) -> dict[str, str]:
+    """What was asked, by name: scenario, cut, formats, and the hardware numbers that were set."""
+    plain = {name: f"{design[name]:,g}" if isinstance(design[name], float) else str(design[name]) for name in NAMES if name in design}
+    return plain | {path: show(value, _field(path)) for path, value in design.get("set", {}).items()}
+
+
+def differing(designs: Sequence[Design]) -> list[str]:
+    """The inputs in which designs differ; the system, where they do not."""
+    inputs = [inputs_of(d) for d in designs]
+    names = dict.fromkeys(name for i in inputs for name in i)
+    return [name for name in names if len({i.get(name) for i in inputs}) > 1] or ["system"]
+
+
+def labels_of(designs: Sequence[Design]) -> list[str]:
+    """What tells designs apart, a label each, with as few of the inputs as it takes; they are numbered where nothing does."""
+    names, inputs = differing(designs), [inputs_of(d) for d in designs]
+    labels: list[str] = []
+    for count in range(1, len(names) + 1):
+        labels = [", ".join(_labelled(n, i.get(n, "-")) for n in names[:count]) for i in inputs]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{i + 1}: {label}" for i, label in enumerate(labels)]
+
+
+def _labelled(name: str, value: str) -> str:
+    return value if name in ("model", "system", "phase", "dtype", "timing") else f"{name} {value}"
+
+
+def _field(path: str) -> str:
+    """The schema's name of the field behind a path, which tells its unit."""
+    key = path.split(".")[1] if "." in path else path
+    return _fields().get(key, key)
+
+
+@cache
+def _fields() -> dict[str, str]:
+    return {bare_name(f.name): f.name for kind in (Tier, Link, Chip, *ENGINES.values()) for f in fields(kind)}
