@@ -47,6 +47,8 @@ class Question:
         As in `simulator.estimate.estimate`.
     data_types : tuple of str
         Formats that a row's ``dtype`` picks from; the first is used where ``dtype`` does not vary.
+    correction : bool
+        Whether the learned correction is applied on top of the tile law's physics.
     activation_dtype, kv_dtype : str, optional
         Formats of what enters matrix products and of keys and values, where they do not follow from the weights'.
     """
@@ -59,6 +61,7 @@ class Question:
     fidelity: str = "tile"
     timing: str = "graph"
     spill: bool = False
+    correction: bool = True
     activation_dtype: str | None = None
     kv_dtype: str | None = None
 
@@ -82,6 +85,7 @@ class Question:
             fidelity=self.fidelity,
             timing=self.timing,
             spill=self.spill,
+            correction=self.correction,
         )
 
     def compiled(self, varying: tuple[str, ...], outputs: tuple[str, ...] = ("time_s", "feasible")) -> Program:

@@ -123,6 +123,7 @@ def estimate(
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
+    correction: bool = True,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
@@ -146,6 +147,8 @@ def estimate(
         ``graph``, ``kernel`` or ``eager``: how kernels are started.
     spill : bool
         Whether what does not fit may lie in the tier behind main memory.
+    correction : bool
+        Whether the learned correction is applied on top of the tile law's physics.
     set : mapping of str to float or array, optional
         Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
 
@@ -166,10 +169,11 @@ def estimate(
     >>> e.bound
     'hbm'
     """
-    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, fidelity=fidelity, timing=timing, spill=spill, set=set)
+    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, fidelity=fidelity, timing=timing, spill=spill, correction=correction, set=set)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
     _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype} | dict(set or {}))
-    return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), fidelity=fidelity, timing=timing, spill=spill)
+    how = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction}
+    return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), **how)  # type: ignore[arg-type]
 
 
 def question(
@@ -185,13 +189,14 @@ def question(
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
+    correction: bool = True,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Question:
     """A question to be compiled and asked of many designs.
 
     Parameters
     ----------
-    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, set
+    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, set
         As in `estimate`.
     data_types : tuple of str
         Formats that a design's ``dtype`` picks from.
@@ -206,7 +211,8 @@ def question(
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
-    return Question(found, machine, scenario or default_scenario(found), cut, data_types, fidelity=fidelity, timing=timing, spill=spill)
+    asked = scenario or default_scenario(found)
+    return Question(found, machine, asked, cut, data_types, fidelity=fidelity, timing=timing, spill=spill, correction=correction)
 
 
 def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from hardware_specs.schema import System
 from magnitudes.arrays import Real, maximum
+from simulator.confidence.of_estimate import Confidence
 from simulator.engines import cost_law
 from simulator.feasibility import check_phase, check_sizes, legal_cut
+from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import machine_of
 from simulator.memory import memory_use, spill_s
@@ -33,6 +35,7 @@ def estimate(
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
+    correction: bool = True,
 ) -> Estimate:
     """Time, bound and fit of a model on a system.
 
@@ -51,6 +54,8 @@ def estimate(
         How kernels are started: ``kernel`` (their own time alone), ``graph`` (replayed from a graph) or ``eager`` (one by one).
     spill : bool
         Whether what does not fit main memory may lie in the tier behind it, read once a pass while the engine computes.
+    correction : bool
+        Whether the learned correction is applied on top of the tile law's physics.
 
     Raises
     ------
@@ -64,13 +69,14 @@ def estimate(
     check_sizes(scenario)
     legal = legal_cut(model, system, cut)
     machine = machine_of(system)
-    law = cost_law(machine, fidelity, timing)
+    law = cost_law(machine, fidelity, timing, correction=correction)
     runs = scenario.passes()
     loads = tuple(model.workload(run, cut, formats) for run in runs)
     memory = memory_use(loads, machine, spill=spill)
     hidden_s = spill_s(memory, machine)
     passes = tuple(_pass(run, load, law, cut, hidden_s) for run, load in zip(runs, loads, strict=True))
-    return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, law.notes)
+    confidence = Confidence(machine, Timing(timing), law.fidelity)
+    return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, law.notes, confidence)
 
 
 def _pass(run: Pass, load: Workload, law: CostLaw, cut: Parallelism, hidden_s: Real | None) -> PassEstimate:

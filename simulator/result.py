@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magnitudes.arrays import Column, Condition, Real, both, total, where
+from simulator.confidence.of_estimate import Confidence, time_shares
+from simulator.confidence.spread import Spread
 from simulator.cost import Cost, largest_part
 from simulator.memory import MemoryUse
 from workloads.graph import Workload
@@ -64,6 +66,8 @@ class Estimate:
         Whether the degrees of parallelism divide the model and the chips exist.
     notes : tuple of str
         What a reader should know of the law.
+    confidence : Confidence, optional
+        What intervals are made of.
     """
 
     model: str
@@ -78,6 +82,7 @@ class Estimate:
     memory: MemoryUse
     legal: Condition
     notes: tuple[str, ...] = ()
+    confidence: Confidence | None = None
 
     @property
     def ttft_s(self) -> Real | None:
@@ -142,6 +147,17 @@ class Estimate:
             for name, share in _time_by_bound(cost):
                 shares[name] = shares.get(name, 0.0) + share
         return shares
+
+    def interval90(self, figure: str = "time_s") -> Spread | None:
+        """The 90 % interval of ``time_s``, ``ttft_s`` or ``tpot_s``; None where there is no such figure.
+
+        Learned from kernels on devices that were left out of every fit, added up with the correlation of errors that was measured there.
+        """
+        value = getattr(self, figure)
+        if value is None or self.confidence is None:
+            return None
+        phases = {"ttft_s": ("prefill",), "tpot_s": ("decode", "mixed")}.get(figure, tuple(p.run.phase for p in self.passes))
+        return self.confidence.of_costs(value, time_shares([(p.time_s, p.run.repeats, p.costs) for p in self.passes if p.run.phase in phases]))
 
     def __len__(self) -> int:
         """Designs in the estimate."""

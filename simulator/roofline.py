@@ -52,3 +52,12 @@ def roofs(operator: Operator, machine: Machine) -> dict[str, Real]:
 def _is_work(flop: Real) -> bool:
     """Whether there is any, on any row."""
     return not (isinstance(flop, float) and flop == 0.0)
+
+
+def cached_floor_s(operator: Operator, machine: Machine) -> Real:
+    """The floor of an operator whose operands all lie in the nearest cache of the engine: no law may be faster [s]."""
+    cache = machine.cache or machine.memory
+    moved_s = operator.byte / cache.bandwidth_byte_per_s
+    if _is_work(operator.matrix_flop):
+        return largest([moved_s, operator.matrix_flop / machine.matrix_flop_per_s(operator.arithmetic)])
+    return moved_s

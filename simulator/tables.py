@@ -37,42 +37,58 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
     -------
     dict
         ``time_s`` of the scenario; ``ttft_s`` (time to first token) and ``tpot_s`` (mean time per output token after the first),
-        null where the scenario has none; ``throughput_token_per_s``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip)
-        and its parts under ``memory``; ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource;
-        ``operators``, each with ``name, kind, phase, count, time_s`` (of one call), ``bound, flop, byte`` (of one call on one chip) and ``parts``.
+        null where the scenario has none; ``throughput_token_per_s``; ``interval90`` of the three times as ``[low, high]``, and whether
+        they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``;
+        ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
+        ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``.
     """
+    return _design(estimate, _tree(estimate), index)
 
-    def pick(x: Any) -> Any:
-        return row(x, index)
 
-    scenario = {f.name: pick(getattr(estimate.scenario, f.name)) for f in fields(estimate.scenario)}
-    cut = {n: pick(getattr(estimate.cut, n)) for n in ("tp", "pp", "ep", "dp")}
-    time_s, use = pick(estimate.time_s), estimate.memory
-    fits, legal = bool(pick(estimate.fits)), bool(pick(estimate.legal))
+def design_dicts(estimate: Estimate) -> list[dict[str, Any]]:
+    """All designs of an estimate, a dictionary each."""
+    tree = _tree(estimate)
+    return [_design(estimate, tree, i) for i in range(len(estimate))]
+
+
+def _tree(estimate: Estimate) -> dict[str, Any]:
+    """The keys of a design with columns in place of numbers: computed once for all rows."""
+    time_s, use = estimate.time_s, estimate.memory
     return {
-        "model": estimate.model,
-        "system": estimate.system,
-        "chip": estimate.chip,
-        "chips": pick(estimate.chips),
-        "phase": estimate.scenario.phase,
-        **scenario,
-        **cut,
-        "fidelity": estimate.fidelity,
-        "timing": estimate.timing,
+        "chips": estimate.chips,
+        **{f.name: getattr(estimate.scenario, f.name) for f in fields(estimate.scenario)},
+        **{n: getattr(estimate.cut, n) for n in ("tp", "pp", "ep", "dp")},
         "time_s": time_s,
-        "ttft_s": pick(estimate.ttft_s),
-        "tpot_s": pick(estimate.tpot_s),
-        "throughput_token_per_s": pick(estimate.throughput_token_per_s),
-        "fits": fits,
-        "feasible": fits and legal,
-        "reason": _reason(estimate, index, fits, legal),
-        "memory_byte": pick(use.total_byte),
-        "memory": {f.name: pick(getattr(use, f.name)) for f in fields(use)},
-        "bound": pick(estimate.bound),
-        "bounds": {name: pick(share) / time_s for name, share in estimate.shares.items()},
-        "operators": [_operator_dict(p, c, index) for p in _distinct(estimate) for c in p.costs],
-        "notes": list(estimate.notes),
+        "ttft_s": estimate.ttft_s,
+        "tpot_s": estimate.tpot_s,
+        "throughput_token_per_s": estimate.throughput_token_per_s,
+        **_intervals(estimate),
+        "fits": estimate.fits,
+        "feasible": estimate.feasible,
+        "memory_byte": use.total_byte,
+        "memory": {f.name: getattr(use, f.name) for f in fields(use)},
+        "bound": estimate.bound,
+        "bounds": {name: share / time_s for name, share in estimate.shares.items()},
+        "operators": [_operator_tree(estimate, p, c) for p in _distinct(estimate) for c in p.costs],
     }
+
+
+def _picked(x: Any, index: int) -> Any:
+    """One row of a tree: of its dictionaries, its lists of dictionaries and its ``(low, high)`` pairs."""
+    if isinstance(x, dict):
+        return {key: _picked(value, index) for key, value in x.items()}
+    if isinstance(x, tuple) or (isinstance(x, list) and x and isinstance(x[0], dict)):
+        return [_picked(value, index) for value in x]
+    return row(x, index)
+
+
+def _design(estimate: Estimate, tree: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """One design: its names, its row of the tree, and what is to be said of it."""
+    found = _picked(dict(tree), index)
+    names = {"model": estimate.model, "system": estimate.system, "chip": estimate.chip, "phase": estimate.scenario.phase}
+    how = {"fidelity": estimate.fidelity, "timing": estimate.timing}
+    reason = _reason(estimate, index, bool(found["fits"]), bool(row(estimate.legal, index)))
+    return {**names, **how, **found, "fits": bool(found["fits"]), "feasible": bool(found["feasible"]), "reason": reason, "notes": list(estimate.notes)}
 
 
 def _reason(estimate: Estimate, index: int, fits: bool, legal: bool) -> str | None:
@@ -94,29 +110,36 @@ def _distinct(estimate: Estimate) -> list[PassEstimate]:
     return [group[len(group) // 2] for group in by_phase.values()]
 
 
-def _operator_dict(p: PassEstimate, cost: Cost, index: int) -> dict[str, Any]:
+def _intervals(estimate: Estimate) -> dict[str, Any]:
+    """The 90 % intervals of the figures, and whether a part that matters is like nothing measured."""
+    found = {figure: estimate.interval90(figure) for figure in ("time_s", "ttft_s", "tpot_s")}
+    whole = found["time_s"]
+    ends = {figure: None if s is None else (s.low_s, s.high_s) for figure, s in found.items()}
+    return {"interval90": ends, "extrapolated": None if whole is None else whole.extrapolated}
+
+
+def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str, Any]:
     operator = cost.operator
+    own = None if estimate.confidence is None else estimate.confidence.of_cost(cost)
     return {
         "name": operator.name,
         "kind": operator.kind,
         "phase": p.run.phase,
-        "count": row(cost.count, index),
-        "time_s": row(cost.time_s, index),
-        "bound": row(cost.bound, index),
-        "flop": row(operator.flop, index),
-        "byte": row(operator.byte, index),
-        "parts": {name: row(part, index) for name, part in cost.parts.items()},
+        "count": cost.count,
+        "time_s": cost.time_s,
+        "interval90": None if own is None else (own.low_s, own.high_s),
+        "bound": cost.bound,
+        "flop": operator.flop,
+        "byte": operator.byte,
+        "parts": dict(cost.parts),
     }
-
-
-def design_dicts(estimate: Estimate) -> list[dict[str, Any]]:
-    """All designs of an estimate, a dictionary each."""
-    return [design_dict(estimate, i) for i in range(len(estimate))]
 
 
 def flat(design: Mapping[str, Any]) -> dict[str, Any]:
     """A design without its nested parts: what fits a table's row."""
-    return {k: v for k, v in design.items() if not isinstance(v, dict | list)}
+    plain = {k: v for k, v in design.items() if not isinstance(v, dict | list)}
+    ends = {f"{figure.removesuffix('_s')}_{end}_s": pair[i] for figure, pair in design["interval90"].items() if pair for i, end in enumerate(("low", "high"))}
+    return plain | ends
 
 
 def to_frame(estimate: Estimate) -> pd.DataFrame:

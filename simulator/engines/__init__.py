@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hardware_specs.schema import ENGINES
 from magnitudes.names import nearest
+from simulator.correction import with_correction
 from simulator.engines.kernel import kernel_law
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
@@ -19,7 +20,7 @@ TIMINGS = ("kernel", "graph", "eager")
 TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {"kernel": kernel_law}
 
 
-def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "") -> CostLaw:
+def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "", *, correction: bool = True) -> CostLaw:
     """The law of an engine at the fidelity asked for; the roofline, with a note, where its execution model is not there yet.
 
     Parameters
@@ -28,6 +29,8 @@ def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str
         A context by name, or one with its host's own pace.
     library : str
         The implementation of attention, experts or collectives that was chosen by name; empty for the usual one.
+    correction : bool
+        Whether the learned correction is applied on top of the physics, where there is one.
 
     Raises
     ------
@@ -40,7 +43,8 @@ def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str
     execution = machine.engine.execution
     assert execution in ENGINES
     if fidelity == "tile" and execution in TILE_LAWS:
-        return TILE_LAWS[execution](machine, timing, library)
+        law = TILE_LAWS[execution](machine, timing, library)
+        return with_correction(law, machine, timing) if correction else law
     notes: tuple[str, ...] = ()
     if fidelity == "tile":
         notes = (f"no tile law for the execution model {execution!r} of {machine.chip.name} yet: this is its roofline, the physical floor",)

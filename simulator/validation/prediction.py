@@ -12,9 +12,10 @@ import numpy as np
 
 from hardware_specs.catalog import find_system
 from hardware_specs.schema import FabricLevel, System
-from magnitudes.arrays import Column, Real, where
+from magnitudes.arrays import Column, Mask, Real, where
 from magnitudes.errors import InputError
 from simulator.calibration import constant, left_out
+from simulator.confidence.of_estimate import Confidence
 from simulator.cost import Cost
 from simulator.engines import cost_law
 from simulator.kernels.timing import Timing, eager_host_s
@@ -45,6 +46,10 @@ class Prediction:
         One call.
     parts : mapping of str to Column
         Time that each resource alone would take [s].
+    low_s, high_s : Column
+        Ends of the 90 % interval.
+    extrapolated : mask
+        Rows that are like nothing measured.
     notes : tuple of str
         What a reader of the times should know of the law behind them.
     """
@@ -53,6 +58,9 @@ class Prediction:
     flop: Column
     byte: Column
     parts: Mapping[str, Column]
+    low_s: Column
+    high_s: Column
+    extrapolated: Mask
     notes: tuple[str, ...] = ()
 
     @property
@@ -75,6 +83,8 @@ class Context:
         Instead of what the table says.
     left_out : bool
         Judge each device by coefficients that were fitted without it and its relatives.
+    correction : bool
+        Whether the learned correction is applied.
     frameworks : mapping of (source, device) to float
         Time of the serving framework a step where it is known [s].
     """
@@ -83,6 +93,7 @@ class Context:
     hosts: Mapping[tuple[str, str], float] | None = None
     timing: str | None = None
     left_out: bool = False
+    correction: bool = True
     frameworks: Mapping[tuple[str, str], float] | None = None
 
 
@@ -114,23 +125,26 @@ class Batch:
         InputError
             If the machine cannot do what is asked of it.
         """
-        timing = self._timing(context)
+        timing = self.timing(context)
         with left_out(family_of(self.key["device"])) if context.left_out else nullcontext(), np.errstate(over="ignore", invalid="ignore"):
             law = _law(self.key, context, timing)
             copies = source_of(self.key["source"]).weight_copies
             reuse = inside(self.calls, busy=OPERATIONS[self.key["op"]].is_model) if len(self.calls) > 1 else None
             costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in self.calls]
+            machine = machine_of(system_of_rows(self.key["device"], self.key["ranks_per_node"]))
             served = self.key["op"] in (FIRST, STEP)
-            done = replace(_added(costs, len(self.index), Timing("graph") if served else timing), notes=law.notes)
+            timing = Timing("graph") if served else timing
+            done = replace(_added(costs, len(self.index), timing, Confidence(machine, timing, law.fidelity)), notes=law.notes)
             return self._served(done, context) if served else done
 
     def _served(self, alone: Prediction, context: Context) -> Prediction:
         """What the device does alone, behind a serving framework."""
         framework_s = (context.frameworks or {}).get((self.key["source"], self.key["device"]), usual_framework_s())
-        time_s = with_framework(self.key["op"], alone.time_s, framework_s)
-        return replace(alone, time_s=time_s, parts={**alone.parts, "host": np.full(len(self.index), framework_s)})
+        time_s, low_s, high_s = (with_framework(self.key["op"], t, framework_s) for t in (alone.time_s, alone.low_s, alone.high_s))
+        parts = {**alone.parts, "host": np.full(len(self.index), framework_s)}
+        return replace(alone, time_s=time_s, low_s=low_s, high_s=high_s, parts=parts)
 
-    def _timing(self, context: Context) -> Timing:
+    def timing(self, context: Context) -> Timing:
         """The timing context, with the host's pace."""
         known: Real = (context.hosts or {}).get((self.key["source"], self.key["device"]), eager_host_s())
         if self.host_s is not None:
@@ -205,7 +219,8 @@ def _law(key: Mapping[str, Any], context: Context, timing: Timing) -> CostLaw:
     system = system_of_rows(key["device"], key["ranks_per_node"])
     if operation.family == "collective" and not any(level.chips > 1.0 for level in system.fabric):
         raise MachineError(f"no fabric joins the chips of {system.name}" + (", one a node" if key["ranks_per_node"] else ""))
-    return cost_law(machine_of(system), context.fidelity, timing, key["kernel"] if operation.by_kernel else operation.library)
+    library = key["kernel"] if operation.by_kernel else operation.library
+    return cost_law(machine_of(system), context.fidelity, timing, library, correction=context.correction)
 
 
 @cache
@@ -219,7 +234,7 @@ def system_of_rows(device: str, ranks_per_node: str = "") -> System:
     return replace(system, fabric=(*(FabricLevel(level.link, min(level.chips, node)) for level in inside), *between))
 
 
-def _added(costs: list[Cost], size: int, timing: Timing) -> Prediction:
+def _added(costs: list[Cost], size: int, timing: Timing, confidence: Confidence) -> Prediction:
     """Several operators one after another, as one; in an eager model the host launches ahead, and sets the pace where kernels are shorter."""
     parts: dict[str, Column] = {}
     for cost in costs:
@@ -231,7 +246,10 @@ def _added(costs: list[Cost], size: int, timing: Timing) -> Prediction:
         time_s = np.maximum(time_s, parts["host"])
     flop = sum((_column(c.count * c.operator.flop, size) for c in costs), np.zeros(size))
     byte = sum((_column(c.count * c.operator.byte, size) for c in costs), np.zeros(size))
-    return Prediction(time_s, flop, byte, parts)
+    own = confidence.of_cost(costs[0]) if len(costs) == 1 else confidence.of_costs(time_s, [(c, c.total_s) for c in costs])
+    share = costs[0].count if len(costs) == 1 else 1.0
+    low_s, high_s = _column(share * own.low_s, size), _column(share * own.high_s, size)
+    return Prediction(time_s, flop, byte, parts, low_s, high_s, np.broadcast_to(np.asarray(own.extrapolated, dtype=bool), (size,)))
 
 
 def _column(x: Real, size: int) -> Column:

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.validation.checks import checked
 from simulator.validation.files import read_table, table_files
 from simulator.validation.host import Host, hosts_of
-from simulator.validation.prediction import Context, predict, times_of
+from simulator.validation.prediction import Context, Prediction, predict, times_of
 from simulator.validation.scores import GROUP, Headline, Score, group_scores, headlines
 from simulator.validation.served import Fitted, fit_frameworks, frameworks
 from simulator.validation.tidy import Table, TableError, Unscored, summed
@@ -20,7 +20,7 @@ from simulator.validation.tidy import Table, TableError, Unscored, summed
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = ("predicted_us", "bound", "flop", "byte")
+SHOWN = ("predicted_us", "low_us", "high_us", "extrapolated", "bound", "flop", "byte")
 
 Progress = Callable[[int, int, str], None]  # files done, files in all, the file that is next
 
@@ -41,6 +41,8 @@ class Options:
         Rows of each group at most, evenly spread.
     left_out : bool
         Whether each device is judged by coefficients that were fitted without it and its relatives.
+    correction : bool
+        Whether the learned correction is applied.
     """
 
     fidelity: str = "tile"
@@ -48,6 +50,7 @@ class Options:
     host_s: float | None = None
     sample: int | None = None
     left_out: bool = False
+    correction: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Validation:
     Parameters
     ----------
     frame : DataFrame
-        The tidy rows with ``file``, ``predicted_us``, ``bound``, ``flop`` and ``byte``; empty where nothing could be predicted.
+        The tidy rows with ``file`` and the columns of `SHOWN`; empty where nothing could be predicted.
     notes : tuple of str
         What a reader of the scores should know.
     fitted : tuple of Fitted
@@ -132,7 +135,7 @@ class Predicted:
 def predicted(table: Table, options: Options) -> Predicted:
     """Predictions for every row of a table that can have one."""
     table = checked(table)
-    context = Context(options.fidelity, timing=options.timing, left_out=options.left_out)
+    context = Context(options.fidelity, timing=options.timing, left_out=options.left_out, correction=options.correction)
     table, fitted = fit_frameworks(table, lambda rows: times_of(rows, replace(context, frameworks=_known(rows, 0.0))))
     context = replace(context, frameworks=frameworks(fitted))
     some = sampled(table, options.sample)
@@ -160,12 +163,18 @@ def sampled(table: Table, rows: int | None) -> Table:
     return replace(table, frame=table.frame[kept])
 
 
+def _shown(p: Prediction) -> dict[str, Any]:
+    """The columns of a prediction, as `SHOWN` names them."""
+    us = {"predicted_us": p.time_s * 1e6, "low_us": p.low_s * 1e6, "high_us": p.high_s * 1e6}
+    return us | {"extrapolated": p.extrapolated, "bound": p.bound, "flop": p.flop, "byte": p.byte}
+
+
 def with_predictions(table: Table, context: Context) -> Predicted:
-    """A checked table whose rows have predictions: ``predicted_us``, ``bound``, ``flop``, ``byte``."""
+    """A checked table whose rows have predictions: ``predicted_us``, ``low_us``, ``high_us``, ``extrapolated``, ``bound``, ``flop``, ``byte``."""
     import pandas as pd
 
     table, batches = predict(table, context)
-    new = [pd.DataFrame({"predicted_us": p.time_s * 1e6, "bound": p.bound, "flop": p.flop, "byte": p.byte}, index=rows) for rows, p in batches]
+    new = [pd.DataFrame(_shown(p), index=rows) for rows, p in batches]
     columns = pd.concat(new) if new else pd.DataFrame({name: pd.Series(dtype=object) for name in SHOWN}, index=table.frame.index[:0])
     table = replace(table, frame=table.frame.join(columns, how="inner").assign(file=table.file))
     time_us = table.frame["predicted_us"].to_numpy(np.float64)

@@ -1,0 +1,156 @@
+"""Learns intervals: how far off kernels were on devices left out of every fit, by kind of operator and size.
+
+Quantiles of log-residuals, devices weighing the same; widened until quantiles of the other devices cover 90 % of a device's rows in
+the mean. ``worst`` is the widest of any device: what counts where nothing like it was measured.
+
+    python -m simulator.calibration.conformal --data ../shared/data --write
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from magnitudes.arrays import Column, Mask
+from simulator.calibration.fitting import write
+from simulator.calibration.residuals import Item, Rows, items_of, rows_under
+
+EDGES = (4.0, 32.0)  # predicted time beside a launch: what is mostly launch, what ramps, what streams
+LEVEL = 0.9
+FEW = 60  # rows below which a regime takes the quantiles of the whole kind
+ALONE = 1.3  # widening of a kind that one device alone has shown: nothing to judge it by
+STEPS = np.arange(1.0, 3.01, 0.05)
+
+
+def learned(rows: Sequence[Rows]) -> dict[str, Any]:
+    """The band of one kind."""
+    families = sorted({r.family for r in rows})
+    scale, covered = _widening(rows, families)
+    pooled = [_quantiles(rows, regime) for regime in range(len(EDGES) + 1)]
+    each = [[_quantiles([r for r in rows if r.family == f], regime) for f in families] for regime in range(len(EDGES) + 1)]
+    flop, byte = (np.concatenate([getattr(r, name) for r in rows]) for name in ("flop", "byte"))
+    return {
+        "edges": list(EDGES),
+        "fast": [round(scale * low, 4) for low, _ in pooled],
+        "slow": [round(scale * high, 4) for _, high in pooled],
+        "worst_fast": [round(scale * min(low for low, _ in regime), 4) for regime in each],
+        "worst_slow": [round(scale * max(high for _, high in regime), 4) for regime in each],
+        "seen": {
+            "flop": [float(flop.min()), float(flop.max())], "byte": [float(byte.min()), float(byte.max())],
+            "formats": sorted({r.format for r in rows}), "generations": sorted({r.generation for r in rows}),
+        },
+        "devices": families, "widened": round(scale, 3), "covered": covered,
+    }  # fmt: skip
+
+
+def _widening(rows: Sequence[Rows], families: Sequence[str]) -> tuple[float, float | None]:
+    """The factor on quantiles of other devices that covers a device's rows as promised, in the mean, and what it covers."""
+    if len(families) < 2:
+        return ALONE, None
+    bands = {f: [_quantiles([r for r in rows if r.family != f], regime) for regime in range(len(EDGES) + 1)] for f in families}
+    for scale in STEPS:
+        shares = [float(np.mean(np.concatenate([_inside(r, bands[f], scale) for r in rows if r.family == f]))) for f in families]
+        if np.mean(shares) >= LEVEL:
+            break
+    return float(scale), round(float(np.mean(shares)), 3)
+
+
+def _inside(rows: Rows, bands: Sequence[tuple[float, float]], scale: float) -> Mask:
+    """Which measurements lie within a band (of measured over predicted)."""
+    off, regime = -rows.residual, np.digitize(rows.size, EDGES)
+    low, high = (np.array([scale * b[i] for b in bands])[regime] for i in (0, 1))
+    return np.asarray((off >= np.minimum(low, 0.0)) & (off <= np.maximum(high, 0.0)))
+
+
+def _quantiles(rows: Sequence[Rows], regime: int) -> tuple[float, float]:
+    """Quantiles of ln(measured / predicted) in a regime, each device with the same weight, each of its groups too."""
+    off, weight = _pooled(rows, lambda r: np.digitize(r.size, EDGES) == regime)
+    if len(off) < FEW:
+        off, weight = _pooled(rows, lambda r: np.ones(len(r.size), dtype=bool))
+    order = np.argsort(off)
+    place = np.cumsum(weight[order]) / weight.sum()
+    tail = (1.0 - LEVEL) / 2.0
+    low, high = (float(off[order][min(int(np.searchsorted(place, q)), len(off) - 1)]) for q in (tail, 1.0 - tail))
+    return min(low, 0.0), max(high, 0.0)
+
+
+def _pooled(rows: Sequence[Rows], kept: Callable[[Rows], Mask]) -> tuple[Column, Column]:
+    """Log-errors of some rows, and their weights."""
+    masks = [kept(r) for r in rows]
+    sizes: dict[tuple[str, ...], int] = {}
+    groups: dict[str, set[tuple[str, ...]]] = {}
+    for r, mask in zip(rows, masks, strict=True):
+        sizes[r.group] = sizes.get(r.group, 0) + int(mask.sum())
+        if mask.any():
+            groups.setdefault(r.family, set()).add(r.group)
+    parts = [(-r.residual[m], np.full(int(m.sum()), 1.0 / sizes[r.group] / len(groups[r.family]))) for r, m in zip(rows, masks, strict=True) if m.any()]
+    if not parts:
+        return np.zeros(0), np.zeros(0)
+    return np.concatenate([p for p, _ in parts]), np.concatenate([w for _, w in parts])
+
+
+def correlation(rows: Sequence[Rows]) -> dict[str, float]:
+    """Share of the variance of log-residuals that operators of one kind have in common on a device, and operators of different kinds."""
+    kinds, families = sorted({r.kind for r in rows}), sorted({r.family for r in rows})
+    means = np.full((len(kinds), len(families)), np.nan)
+    spread = np.full(len(kinds), np.nan)
+    for i, kind in enumerate(kinds):
+        own = [r for r in rows if r.kind == kind]
+        centre = float(np.mean([np.mean(r.residual) for r in own]))
+        spread[i] = float(np.mean([np.mean((r.residual - centre) ** 2) for r in own]))
+        for j, family in enumerate(families):
+            some = [float(np.mean(r.residual)) - centre for r in own if r.family == family]
+            means[i, j] = np.mean(some) if some else np.nan
+    scaled = means / np.sqrt(spread)[:, None]
+    pairs = [scaled[i, j] * scaled[k, j] for j in range(len(families)) for i in range(len(kinds)) for k in range(i)]
+    known = [p for p in pairs if not np.isnan(p)]
+    same = float(np.clip(np.nanmean(scaled**2), 0.0, 1.0))
+    return {"same_kind": round(same, 3), "other_kind": round(float(np.clip(np.mean(known), 0.0, same)), 3)}
+
+
+def run(data: Path, rows: int) -> dict[str, Any]:
+    """The new coefficient file."""
+    items = items_of(data, rows)
+    outside = _outside(items)
+    floor = rows_under(items, "", correction=False, fidelity="roofline")
+    kinds = {kind: learned([r for r in outside if r.kind == kind]) for kind in sorted({r.kind for r in outside})}
+    roofs = {kind: learned([r for r in floor if r.kind == kind]) for kind in kinds}
+    coefficients = {"tile": kinds | {"any": learned(outside)}, "roofline": roofs | {"any": learned(floor)}, "correlation": correlation(outside)}
+    error = {kind: {"left_out_coverage90": row["covered"], "devices": len(row["devices"])} for kind, row in kinds.items()}
+    provenance = {
+        "data": "all visible tables: NeuSight, Vidur, aiconfigurator, DeepBench, LLMCompass; single kernels", "date": datetime.now(UTC).date().isoformat(),
+        "command": "python -m simulator.calibration.conformal --write", "method": " ".join((__doc__ or "").split("\n\n")[1].split()), "error": error,
+    }  # fmt: skip
+    return {"provenance": provenance, "coefficients": coefficients}
+
+
+def _outside(items: Sequence[Item]) -> list[Rows]:
+    """Residuals of each device under coefficients and corrections that were learned without it."""
+    found = []
+    for family in sorted({i.family for i in items}):
+        found.extend(rows_under([i for i in items if i.family == family], family, correction=True))
+    return found
+
+
+def main() -> None:
+    """Learn, and write the file if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--rows", type=int, default=500, help="rows of each group (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="write the coefficient file")
+    options = parser.parse_args()
+    file = run(options.data, options.rows)
+    print(json.dumps(file["provenance"], indent=1))
+    print(json.dumps(file["coefficients"]["correlation"]))
+    if options.write:
+        write("intervals", file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Residuals of measured kernels with all that corrections and intervals are learned from; each device judged by a fold without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hardware_specs.schema import KernelEngine
+from magnitudes.arrays import Column
+from magnitudes.datatypes import DataType
+from simulator.calibration import left_out
+from simulator.confidence.kinds import kind_of
+from simulator.correction import features
+from simulator.machine import machine_of
+from simulator.validation.checks import checked
+from simulator.validation.files import read_tables
+from simulator.validation.host import hosts_of
+from simulator.validation.operations import OPERATIONS
+from simulator.validation.prediction import Batch, Context, batches_of, family_of, system_of_rows
+from simulator.validation.run import sampled
+from simulator.validation.tidy import TableError
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one batch under one set of coefficients.
+
+    Parameters
+    ----------
+    kind, family, generation, format : str
+        Of the operator, the die, its generation, and the arithmetic.
+    group : tuple of str
+        What is scored together.
+    residual : Column
+        Logarithm of predicted over measured.
+    size, flop, byte : Column
+        Predicted time beside a launch; work and traffic of one call.
+    features : dict of str to Column
+    """
+
+    kind: str
+    family: str
+    generation: str
+    format: str
+    group: tuple[str, ...]
+    residual: Column
+    size: Column
+    flop: Column
+    byte: Column
+    features: dict[str, Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A batch of a file with its measurements and its hosts."""
+
+    file: str
+    batch: Batch
+    context: Context
+    log_s: Column
+
+    @property
+    def family(self) -> str:
+        """The die that it was measured on."""
+        return family_of(self.batch.key["device"])
+
+
+def items_of(data: Path, rows: int) -> list[Item]:
+    """All single operators of a folder's tables (and fused expert layers), at most `rows` a group."""
+    found = []
+    for table in read_tables(data):
+        if isinstance(table, TableError) or table.frame.empty:
+            continue
+        whole = checked(table)
+        context = Context(hosts={(h.source, h.device): h.host_s for h in hosts_of(whole, Context())})
+        some = sampled(whole, rows)
+        for batch in batches_of(some):
+            operation = OPERATIONS[batch.key["op"]]
+            if not operation.is_model and _is_kernel_engine(batch):
+                us = some.frame.loc[batch.index, "measured_us"].to_numpy(np.float64)
+                found.append(Item(table.file, batch, context, np.log(us * 1e-6)))
+    return found
+
+
+def _is_kernel_engine(batch: Batch) -> bool:
+    return isinstance(system_of_rows(batch.key["device"], batch.key["ranks_per_node"]).chip.engine, KernelEngine)
+
+
+def rows_under(items: Sequence[Item], fold: str, *, correction: bool, fidelity: str = "tile") -> list[Rows]:
+    """Residuals of batches under the coefficients that were fitted without a family (empty: under those of everything)."""
+    with left_out(fold):
+        return [_rows(item, replace(item.context, correction=correction, fidelity=fidelity)) for item in items]
+
+
+def _rows(item: Item, context: Context) -> Rows:
+    batch, key = item.batch, item.batch.key
+    prediction = batch.predict(context)
+    machine = machine_of(system_of_rows(key["device"], key["ranks_per_node"]))
+    operator, element = batch.calls[0][0], batch.calls[0][0].arithmetic
+    assert isinstance(element, DataType)
+    timing = batch.timing(context)
+    size = len(batch.index)
+    known = {name: np.broadcast_to(np.asarray(x, dtype=np.float64), (size,)) for name, x in features(operator, prediction.time_s, machine, timing).items()}
+    group = (item.file, *(str(key[k]) for k in ("source", "device", "op", "dtype", "kernel")))
+    return Rows(
+        kind_of(operator, element), item.family, machine.chip.generation, element.name, group,
+        np.log(prediction.time_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
+    )  # fmt: skip

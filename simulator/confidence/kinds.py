@@ -1,0 +1,45 @@
+"""Which measured kernels an operator is like: errors of one kind come from one place."""
+
+from __future__ import annotations
+
+from magnitudes.datatypes import DataType
+from workloads.operator import Attention, Collective, Contraction, Convolution, Gather, GroupedContraction, Normalization, Operator, Residency, Softmax
+
+
+def kind_of(operator: Operator, element: DataType) -> str:
+    """The kind of an operator that computes in a format.
+
+    Returns
+    -------
+    str
+        ``gemm_``, ``bmm_``, ``prefill_``, ``decode_``, ``experts_`` or ``convolution_`` with the width of the format, ``rows``, ``gather``, ``collective``
+        or ``elementwise`` (all that streams once).
+    """
+    if isinstance(operator, Collective):
+        return "collective"
+    if isinstance(operator, Softmax | Normalization):
+        return "rows"
+    if isinstance(operator, Gather):
+        return "gather"
+    name = _product(operator)
+    return f"{name}_{width(element)}" if name else "elementwise"
+
+
+def _product(operator: Operator) -> str:
+    """The kind of product that an operator is; empty for none."""
+    if isinstance(operator, Contraction):
+        return "gemm" if operator.b_residency is Residency.WEIGHT else "bmm"
+    if isinstance(operator, Attention):
+        return "decode" if isinstance(operator.q_len, float) and operator.q_len == 1.0 else "prefill"
+    if isinstance(operator, GroupedContraction):
+        return "experts"
+    return "convolution" if isinstance(operator, Convolution) else ""
+
+
+def width(element: DataType) -> str:
+    """``fp32``, ``16bit`` or ``narrow``: libraries have other kernels for each."""
+    bits = element.bits
+    assert isinstance(bits, float)
+    if bits >= 32.0:
+        return "fp32"
+    return "16bit" if bits == 16.0 else "narrow"
