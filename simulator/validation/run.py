@@ -192,7 +192,7 @@ def breakdown(frame: pd.DataFrame, validation: Validation) -> list[dict[str, Any
         known = {(h.source, h.device): h.host_s for h in validation.hosts if h.file == file}
         if options.host_s is not None:
             known = dict.fromkeys(zip(rows["source"], rows["device"], strict=True), options.host_s)
-        context = Context(options.fidelity, known, options.timing, options.left_out, frameworks(validation.fitted))
+        context = Context(options.fidelity, known, options.timing, options.left_out, options.correction, frameworks(validation.fitted))
         for index, p in predict(Table(str(file), rows), context)[1]:
             for place, row in enumerate(index):
                 parts[row] = {name: float(part[place]) for name, part in p.parts.items()}
