@@ -34,7 +34,8 @@ def test_keys_and_their_types_are_stable(run: Run) -> None:
     assert kinds == {
         "model": "str", "system": "str", "chip": "str", "chips": "float", "phase": "str", "batch": "float", "context": "float",
         "tp": "float", "pp": "float", "ep": "float", "dp": "float", "fidelity": "str", "timing": "str", "time_s": "float", "ttft_s": "NoneType",
-        "tpot_s": "float", "interval90": "dict", "extrapolated": "bool", "throughput_token_per_s": "float", "fits": "bool", "feasible": "bool", "reason": "NoneType", "memory_byte": "float",
+        "tpot_s": "float", "interval90": "dict", "extrapolated": "bool",
+        "throughput_token_per_s": "float", "fits": "bool", "feasible": "bool", "reason": "NoneType", "memory_byte": "float",
         "memory": "dict", "bound": "str", "bounds": "dict", "operators": "list", "notes": "list", "elasticities": "dict",
     }  # fmt: skip
     kinds = {k: type(v).__name__ for k, v in design["operators"][0].items()}
