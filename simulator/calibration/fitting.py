@@ -217,9 +217,8 @@ def run(task: Task, data: Path, rows: int) -> dict[str, Any]:
     outside: dict[int, Column] = {}
     for family in sorted({m.family for m in everything}):
         part = Fit(task, [m for m in everything if m.family != family])
-        if not part.rows:
-            continue
-        folds[family] = part.values(part.solve(x)) | dict.fromkeys(only_seen_on(task.table, family))
+        unknowns = part.solve(x) if part.rows else np.zeros(len(x))  # where nobody else has shown it: the first guesses
+        folds[family] = part.values(unknowns) | dict.fromkeys(only_seen_on(task.table, family))
         left = {i: m for i, m in enumerate(everything) if m.family == family}
         outside |= dict(zip(left, _split(part, folds[family], list(left.values())), strict=True))
     judged = [m for i, m in enumerate(everything) if i in outside]

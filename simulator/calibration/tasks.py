@@ -34,11 +34,17 @@ CONVOLUTION = {
     "direct": 0.7, "fused": 0.7, "batched": 0.7, "fill_steps": 10.0, "filter_transform": 0.5, "kernel_gap_s": 5e-6, "matrix": 0.8, "half_run_byte": 100.0,
     "matrix_start_s": 5e-6,
 }  # fmt: skip
-STREAMING = {"dram_sustained": 0.85, "cache_sustained": 0.6, "cache_share": 0.8, "cache_power": 4.0}
-ROWS = {"cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "exposed": 0.5}
-COLLECTIVES = {
-    "payload": 0.75, "start_s": 6e-6, "fill_byte": 15e6, "fill_limit_s": 70e-6, "small_start_s": 5e-6, "small_payload": 0.7, "small_sync_s": 4e-6,
-    "hop_share.all_reduce": 2.0, "hop_share.all_gather": 1.0, "hop_share.reduce_scatter": 1.0, "hop_share.all_to_all": 0.2,
+STREAMING = {"cache_sustained": 0.6, "cache_share": 0.6, "cache_power": 4.0, "math_rate.default": 0.9}
+TIMING = {"eager_lead.default": 0.5, "host_path.scalar": 1.2, "host_path.function": 1.2, "host_path.softmax": 1.2, "host_path.layernorm": 1.5}
+WALK = {"step_latencies": 1.56, "gather_latencies": 3.12, "few_latencies": 1.56, "exposed": 0.65}  # a load and a store; an index before it
+ROWS = {
+    "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "exposed": 0.5, "near_share": 0.7, "near_power": 4.0,
+}  # fmt: skip
+COLLECTIVES = {  # payload and latencies as NCCL's tuning model has them
+    "payload.direct": 0.8, "payload.host": 0.5, "payload.network": 0.8, "hop_latencies.direct": 0.5, "hop_cycle": 1000.0, "start_cycle": 9000.0,
+    "hop_share.all_to_all": 0.3, "own_share": 0.5, "ramp_cycle": 50000.0, "ramp_hops": 3.0, "ramp_half_s": 1e-5, "ramp_share.all_to_all": 1.0,
+    "ramp_share.send": 0.2, "peer_payload": 0.65, "peer.vllm.start_s": 4e-6, "peer.vllm.sync_s": 4e-6, "peer.trtllm.start_s": 2.5e-6,
+    "rank_skew_s": 5e-5,
 }  # fmt: skip
 
 
@@ -86,7 +92,9 @@ TASKS = {
         Task("decode", "attention", ("attn_decode",), libraries="decode", fields=DECODE),
         Task("experts", "experts", ("moe",), libraries="libraries", fields=EXPERTS),
         Task("convolution", "convolution", ("conv_fwd",), CONVOLUTION),
-        Task("streaming", "streaming", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu"), STREAMING),
+        Task("streaming", "streaming", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu", "pow", "powu"), STREAMING),
+        Task("timing", "timing", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "gelu", "softmax", "layernorm"), TIMING),
+        Task("walk", "walk", ("act_and_mul", "rope", "embedding"), WALK),
         Task("rows", "rows", ("softmax", "layernorm", "rmsnorm"), ROWS),
         Task("collectives", "collectives", ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"), COLLECTIVES),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, clip, maximum, minimum, total, where
+from magnitudes.arrays import Real, ceil, clip, maximum, minimum, where
 from simulator.calibration import constant, table
 from simulator.kernels.elementwise import missed_byte
 from simulator.kernels.timing import Timing
@@ -23,6 +23,13 @@ RESIDENT_THREADS = {
     "turing": 1024.0, "ampere_ga10x": 1536.0, "ampere_ga10b": 1536.0, "ada": 1536.0, "blackwell_gb20x": 1536.0, "vega": 2560.0, "cdna1": 2560.0,
     "xe_hpc": 1024.0, "xe2": 1024.0,
 }  # fmt: skip
+# First-level cache of a multiprocessor (vendors' whitepapers); this much elsewhere.
+NEAR_BYTE = {
+    "maxwell": 24576.0, "pascal": 24576.0, "volta": 131072.0, "turing": 65536.0, "ampere": 196608.0, "ampere_ga10x": 131072.0, "ada": 131072.0,
+    "hopper": 262144.0, "blackwell": 262144.0, "blackwell_gb20x": 131072.0, "vega": 16384.0, "cdna": 16384.0, "cdna1": 16384.0, "cdna2": 16384.0,
+    "cdna3": 32768.0,
+}  # fmt: skip
+USUAL_NEAR_BYTE = 65536.0
 WARP_COLUMNS = 1024.0  # PyTorch's softmax gives a row to one warp up to this many columns
 
 
@@ -79,9 +86,10 @@ def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timin
     kernel = row_kernel(operator)
     row_byte = operator.cols * operator.element.byte
     slots = resident_threads(machine) * kernel.block_rows / kernel.threads
-    parts = {machine.memory.name: _memory_s(operator, kernel, slots * row_byte, machine, reuse)}
+    far = _far_share(slots * row_byte, machine)
+    again_byte = (kernel.passes - 1.0) * operator.rows * row_byte * far
+    parts = {machine.memory.name: _memory_s(operator, again_byte, slots * row_byte, machine, reuse)}
     if machine.cache is not None:
-        again_byte = (kernel.passes - 1.0) * operator.rows * row_byte
         parts[machine.cache.name] = (operator.byte + again_byte) / cache_byte_per_s(machine)
     parts["latency"] = _latency_s(operator, kernel, row_byte, slots, machine)
     parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
@@ -98,15 +106,22 @@ def resident_threads(machine: Machine) -> Real:
     return engine.multiprocessors * RESIDENT_THREADS.get(machine.chip.generation, 2048.0)
 
 
-def _memory_s(operator: Operator, kernel: RowKernel, resident_byte: Real, machine: Machine, reuse: Reuse) -> Real:
-    """Memory traffic: every operand once, and later passes over rows that the cache could not keep."""
+def _far_share(resident_byte: Real, machine: Machine) -> Real:
+    """Share of later passes over a row that its multiprocessor's own cache no longer holds."""
+    engine = machine.engine
+    assert isinstance(engine, KernelEngine)
+    c, near_byte = table("rows"), NEAR_BYTE.get(machine.chip.generation, USUAL_NEAR_BYTE)
+    return miss_share(resident_byte / engine.multiprocessors, near_byte, c["near_share"], c["near_power"])
+
+
+def _memory_s(operator: Operator, again_byte: Real, resident_byte: Real, machine: Machine, reuse: Reuse) -> Real:
+    """Memory traffic: every operand once, and what later passes ask for and the cache could not keep."""
     first_byte = missed_byte(operator, machine, reuse)
     if machine.cache is None:
         return first_byte / sustained_byte_per_s(machine)
     c = table("rows")
     lost = miss_share(resident_byte, machine.cache.capacity_byte, c["cache_share"], c["cache_power"])
-    read_byte = total(o.byte for o in operator.operands if o.name == "input")
-    return (first_byte + (kernel.passes - 1.0) * lost * read_byte) / sustained_byte_per_s(machine)
+    return (first_byte + lost * again_byte) / sustained_byte_per_s(machine)
 
 
 def _latency_s(operator: Softmax | Normalization, kernel: RowKernel, row_byte: Real, slots: Real, machine: Machine) -> Real:
