@@ -38,10 +38,11 @@ STREAMING = {"cache_sustained": 0.6, "cache_share": 0.6, "cache_power": 4.0, "ma
 TIMING = {"eager_lead.default": 0.5, "host_path.scalar": 1.2, "host_path.function": 1.2, "host_path.softmax": 1.2, "host_path.layernorm": 1.5}
 WALK = {"step_latencies": 1.56, "gather_latencies": 3.12, "few_latencies": 1.56, "exposed": 0.65}  # a load and a store; an index before it
 ROWS = {
-    "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "exposed": 0.5, "near_share": 0.7, "near_power": 4.0,
+    "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "exposed": 0.5, "near_share": 0.7,
+    "near_power": 4.0,
 }  # fmt: skip
 COLLECTIVES = {  # payload and latencies as NCCL's tuning model has them
-    "payload.direct": 0.8, "payload.host": 0.5, "payload.network": 0.8, "hop_latencies.direct": 0.5, "hop_cycle": 1000.0, "start_cycle": 9000.0,
+    "payload.direct": 0.8, "payload.host": 0.5, "hop_latencies.direct": 0.5, "hop_cycle": 1000.0, "start_cycle": 9000.0,
     "hop_share.all_to_all": 0.3, "own_share": 0.5, "ramp_cycle": 50000.0, "ramp_hops": 3.0, "ramp_half_s": 1e-5, "ramp_share.all_to_all": 1.0,
     "ramp_share.send": 0.2, "peer_payload": 0.65, "peer.vllm.start_s": 4e-6, "peer.vllm.sync_s": 4e-6, "peer.trtllm.start_s": 2.5e-6,
     "rank_skew_s": 5e-5,

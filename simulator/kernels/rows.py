@@ -26,7 +26,7 @@ RESIDENT_THREADS = {
 # First-level cache of a multiprocessor (vendors' whitepapers); this much elsewhere.
 NEAR_BYTE = {
     "maxwell": 24576.0, "pascal": 24576.0, "volta": 131072.0, "turing": 65536.0, "ampere": 196608.0, "ampere_ga10x": 131072.0, "ada": 131072.0,
-    "hopper": 262144.0, "blackwell": 262144.0, "blackwell_gb20x": 131072.0, "vega": 16384.0, "cdna": 16384.0, "cdna1": 16384.0, "cdna2": 16384.0,
+    "hopper": 262144.0, "blackwell": 262144.0, "blackwell_gb20x": 131072.0, "vega": 16384.0, "cdna1": 16384.0, "cdna2": 16384.0,
     "cdna3": 32768.0,
 }  # fmt: skip
 USUAL_NEAR_BYTE = 65536.0

@@ -43,8 +43,9 @@ EAGER_MODELS = {
     "opt_13": EagerModel("opt", 24.0, 2048.0, 32.0, 8192.0, 50272.0),
 }
 
-# Elementwise operators on the scores, by the elements each reads for one written, and their instructions.
-SCORE_MAPS = {"bert": ((1.0, 10.0), (1.0, 1.0)), "gpt2": ((1.0, 10.0), (1.25, 1.0)), "opt": ((1.1, 1.0), (1.0, 1.0))}
+# Elementwise operators on the scores, by the elements each reads for one written, and their instructions. OPT adds a mask of fp32 a sequence,
+# which outgrows the cache before the next head asks for it.
+SCORE_MAPS = {"bert": ((1.0, 10.0), (1.0, 1.0)), "gpt2": ((1.0, 10.0), (1.25, 1.0)), "opt": ((2.0, 1.0), (1.0, 1.0))}
 # On the inner layer: gelu and relu are one kernel; GPT-2 spells gelu out in eight.
 INNER_MAPS = {
     "bert": ((1.0, 25.0),),

@@ -129,7 +129,7 @@ class Batch:
         with left_out(family_of(self.key["device"])) if context.left_out else nullcontext(), np.errstate(over="ignore", invalid="ignore"):
             law = _law(self.key, context, timing)
             copies = source_of(self.key["source"]).weight_copies
-            reuse = inside(self.calls, busy=OPERATIONS[self.key["op"]].is_model) if len(self.calls) > 1 else None
+            reuse = inside(self.calls) if len(self.calls) > 1 else None
             costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in self.calls]
             machine = machine_of(system_of_rows(self.key["device"], self.key["ranks_per_node"]))
             served = self.key["op"] in (FIRST, STEP)

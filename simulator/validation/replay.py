@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from magnitudes.arrays import Real, total
-from simulator.reuse import SUSTAINED_S, Reuse
+from simulator.reuse import Reuse
 from workloads.operator import Operand, Operator, Residency
 
 
@@ -33,13 +33,11 @@ def replay(operator: Operator, weight_copies: float = 1.0) -> Replay:
     return Replay(weight_byte=call_byte + (weight_copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte)
 
 
-def inside(calls: Iterable[tuple[Operator, Real]], *, busy: bool) -> Reuse:
+def inside(calls: Iterable[tuple[Operator, Real]]) -> Reuse:
     """The surroundings of operators that run one after another, over and over: a weight comes round after all of them, an activation was just made.
 
-    Parameters
-    ----------
-    busy : bool
-        Whether they are a whole model, under which a chip reaches its steady clock.
+    Between the products of a model that nobody fused, kernels that only move data let the power limit recover: a product feels it for
+    as long as it runs itself.
     """
     everything = total(count * operator.byte_of(Residency.WEIGHT) for operator, count in calls)
-    return Reuse(everything, everything, 0.0, SUSTAINED_S if busy else 0.0)
+    return Reuse(everything, everything, 0.0)
