@@ -27,7 +27,8 @@ def sizes_of(design: Design) -> str:
     """Scenario, cut and way of estimating in a line."""
     sizes = [f"{k} {design[k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in design]
     cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
-    return f"{design['phase']}: {', '.join(sizes + cut)} · {design['fidelity']} fidelity, {design['timing']} timing"
+    given = [str(design["dtype"]) if "dtype" in design else ""] + [f"{k} {v}" for k, v in inputs_of(design).items() if k in design.get("set", {})]
+    return f"{design['phase']}: {', '.join(w for w in sizes + cut + given if w)} · {design['fidelity']} fidelity, {design['timing']} timing"
 
 
 def cards(design: Design) -> str:

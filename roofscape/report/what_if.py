@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from explorers.question import FACTOR, Question
 from hardware_specs.fields import field_values, unit_names
 from magnitudes.arrays import as_float
+from magnitudes.datatypes import data_type
 from magnitudes.units import show
 from simulator.result import Estimate
 
@@ -166,7 +167,8 @@ def _rate_axes(question: Question) -> list[Axis]:
     memory = chip.main_memory(engine)
     unit = "matrix" if engine.matrix_flop_per_s else "vector"
     rates = getattr(engine, f"{unit}_flop_per_s")
-    best = next((f for f in (question.data_types[0], "bf16", "fp16", "fp32") if f in rates), next(iter(rates)))
+    served = data_type(question.data_types[0]).computes_as  # the slider names the rate that the weights' format uses
+    best = next((f for f in served if f in rates), next(iter(rates)))
     wanted = [(f"{memory.name}.bandwidth", f"{memory.name} bandwidth", ""), (f"{engine.name}.{unit}", f"{unit} rate", f".{best}")]
     if isinstance(question.cut.chips, float) and question.cut.chips > 1:
         wanted += [(f"{level.link.name}.bandwidth", f"{level.link.name} bandwidth", "") for level in question.system.fabric[:1]]

@@ -82,3 +82,12 @@ def test_doubles_are_embedded_bit_by_bit() -> None:
     unpacked = np.frombuffer(base64.b64decode(data["outputs"]["tpot_s"]), dtype="<f8")
     assert np.array_equal(unpacked, made.outputs["tpot_s"])
     assert [data["resources"][i] for i in base64.b64decode(data["bound"])] == made.bound
+
+
+def test_the_matrix_slider_names_the_rate_that_the_format_uses() -> None:
+    by_format = {}
+    for name in ("bf16", "nvfp4"):
+        axes = axes_of(rs.question("llama-3-8b", "b200", rs.Prefill(), data_types=(name,)), 5000)
+        axis = next(a for a in axes if a.label == "matrix rate")
+        by_format[name] = axis.texts[axis.at]
+    assert by_format == {"bf16": "2.25 PFLOP/s (×1)", "nvfp4": "9 PFLOP/s (×1)"}

@@ -76,12 +76,13 @@ def _draw_roofs(fig: go.Figure, tiers: Mapping[str, float], peaks: Mapping[str, 
     for name, rate in peaks.items():
         line = {"color": colour_of(name), "width": 2, "dash": "solid" if rate == top else "dot"}
         fig.add_scatter(x=[rate / fastest, right], y=[rate, rate], mode="lines", line=line, hoverinfo="skip", name="")
-        _label(fig, right / 1.15, rate, f"{name} {show(rate, 'flop/s')}", "", colour_of(name))
+        _label(fig, right / 1.15, rate, f"{name} {show(rate, 'flop/s')}", "above" if rate == top else "below", colour_of(name))
 
 
 def _label(fig: go.Figure, x: float, y: float, words: str, name: str, colour: str) -> None:
-    """The name of a roof, just above its line; the page turns those that bear the name `ALONG` to the slope that they have on the screen."""
-    place = {"xanchor": "center", "yanchor": "middle"} if name == ALONG else {"xanchor": "right", "yanchor": "bottom", "yshift": 2}
+    """The name of a roof beside its line; the page turns those that bear the name `ALONG` to the slope that they have on the screen."""
+    level = {"xanchor": "right", "yanchor": "bottom" if name == "above" else "top", "yshift": 2 if name == "above" else -2}
+    place = {"xanchor": "center", "yanchor": "middle"} if name == ALONG else level
     fig.add_annotation(x=math.log10(x), y=math.log10(y), text=words, showarrow=False, name=name, font={"color": colour, "size": 12}, **place)
 
 
