@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from magnitudes.arrays import Real, largest, total
+from magnitudes.arrays import Real, largest, minimum, total
+from magnitudes.datatypes import DATA_TYPES
 from simulator.calibration import table
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
 from simulator.traffic import cache_byte_per_s, miss_share, sustained_byte_per_s
 from workloads.operator import Operator
+
+FP32 = DATA_TYPES["fp32"]
 
 
 def streaming_parts(operator: Operator, machine: Machine, reuse: Reuse) -> dict[str, Real]:
@@ -21,7 +24,8 @@ def streaming_parts(operator: Operator, machine: Machine, reuse: Reuse) -> dict[
     if machine.cache is not None:
         parts[machine.cache.name] = operator.byte / cache_byte_per_s(machine)
     math = table("streaming")["math_rate"]
-    parts["vector"] = operator.vector_flop / (math.get(machine.chip.vendor, math["default"]) * machine.vector_flop_per_s(operator.arithmetic))
+    rate = minimum(machine.vector_flop_per_s(operator.arithmetic), machine.vector_flop_per_s(FP32))  # narrower formats are widened for arithmetic
+    parts["vector"] = operator.vector_flop / (math.get(machine.chip.vendor, math["default"]) * rate)
     return parts
 
 
