@@ -113,6 +113,8 @@ def add_validation(parser: Parser) -> None:
     parser.add_argument("path", metavar="PATH", nargs="?", help="a tidy table (parquet or CSV), a folder of them, or a trace (torch.profiler JSON, nsys CSV)")
     parser.add_argument("--schema", action="store_true", help="print what a tidy table is: its columns, and each operator's dimensions")
     parser.add_argument("--sample", type=int, metavar="N", help="at most N rows of each group, evenly spread")
+    parser.add_argument("--left-out", action="store_true", help="judge each device by coefficients that were fitted without its die")
+    parser.add_argument("--judge", metavar="FILE", help="write how far off the laws are: seen, left out and corrected, beside a roofline (Markdown)")
     parser.add_argument("--json", action="store_true", help="print JSON: groups, headline, unscored")
     parser.add_argument("--csv", metavar="FILE", help="write all rows with their predictions")
     parser.add_argument("--html", metavar="FILE", help="write one self-contained page")

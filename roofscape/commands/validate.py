@@ -30,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--sample {options.sample}: at least one row of each group")
     check_writable(options.csv)
     check_writable(options.html)
+    check_writable(options.judge)
+    if options.judge:
+        return _judge(options)
     result = _validation(options)
     _write(options, result)
     if options.json:
@@ -45,9 +48,21 @@ def run(options: argparse.Namespace) -> int:
     return 2
 
 
+def _judge(options: argparse.Namespace) -> int:
+    """Write the judgement of the laws by a folder's tables."""
+    from roofscape.report.judgement import judgement_text
+    from simulator.validation.judgement import WAYS, judge
+
+    with progress_bar("judging") as progress:
+        judged, done = judge(Path(options.path), options.sample, lambda way: progress(list(WAYS).index(way), len(WAYS), way))
+    write_whole(options.judge, judgement_text(judged, done))
+    print(f"{sum(j.rows for j in judged):,} rows judged in {len(WAYS)} ways: {options.judge}")
+    return 0
+
+
 def _validation(options: argparse.Namespace) -> Validation:
     """The scores of tables, or of a trace."""
-    path, how = Path(options.path), Options(options.fidelity, options.timing, sample=options.sample)
+    path, how = Path(options.path), Options(options.fidelity, options.timing, sample=options.sample, left_out=options.left_out, correction=options.correction)
     if is_trace(path):
         return validate_trace(path, _estimate(options), how)
     with progress_bar("validating") as progress:

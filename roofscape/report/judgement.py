@@ -1,0 +1,95 @@
+"""VALIDATION.md: how far off the laws are, on devices that they have seen and on devices that they have not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from simulator.calibration import names, provenance
+from simulator.validation.judgement import WAYS, Judged
+from simulator.validation.run import Validation
+from simulator.validation.scores import FEW_ROWS
+
+# Class -> what is asked of the laws on devices left out, and the best that is published for unseen devices (with its source).
+TARGETS: Mapping[str, tuple[float, str]] = {
+    "gemm_16bit": (0.12, "12.1 (KernelSight-LM, all kernels; arXiv 2606.28565)"), "gemm_narrow": (0.20, ""), "linear_fp32": (0.15, "29 (NeuSight)"),
+    "bmm_fp32": (0.20, "26 (NeuSight)"), "elementwise": (0.10, "31 (NeuSight)"), "softmax_norm": (0.18, "24 softmax, 56 LayerNorm (NeuSight)"),
+    "attention": (0.22, ""), "moe": (0.30, ""), "convolution_fp32": (0.28, ""), "collective": (0.25, ""),
+    "model_inference": (0.08, "6-27 by device (NeuSight)"),
+    "served_ttft": (0.30, ""), "served_tpot": (0.15, ""),
+}  # fmt: skip
+
+HEAD = """# How far off roofscape is
+
+Written by `roofscape validate DATA --judge VALIDATION.md`; every figure is a mean over groups (source, device, operator, data type, and
+implementation where the user chose it) of the mean absolute error in percent; groups under {few} rows are shown elsewhere, not averaged.
+
+- **roofline**: the datasheet alone.
+- **seen**: the laws as they are shipped, with coefficients fitted on these tables.
+- **left out**: each device by coefficients that were fitted without its die, in any package and by any source; entries that only that die
+  has shown are taken away. The structure of the laws (which tiles a menu has, which resources there are) was chosen with all tables in sight.
+- **corrected**: the same, with the learned correction, learned without that die, too.
+- **mean |ln|**, **worst rank** (the lowest Spearman of any group), **coverage** of the 90 % interval (mean over devices) and its median
+  **width** (high over low) are of the last.
+
+Eager measurements know one number of their host, read off its tiniest kernels: the pace of the framework is the host's, not the device's.
+No prediction can be better than the repeatability of the measurement: the same bf16 product on the same device differs by 7 to 8 % in the
+mean between two software stacks, and by 14 % on an L40S (aiconfigurator's tables of two versions).
+"""
+
+
+def judgement_text(judged: Sequence[Judged], done: Mapping[str, Validation]) -> str:
+    """The whole file."""
+    parts = [HEAD.format(few=FEW_ROWS), _table(judged), _by_device(done), _unscored(done["seen"]), _provenance()]
+    return "\n".join(parts)
+
+
+def _percent(x: float | None) -> str:
+    return "" if x is None else f"{100.0 * x:.1f}"
+
+
+def _table(judged: Sequence[Judged]) -> str:
+    """A row a class."""
+    lines = [
+        "| class | groups | rows | roofline | seen | left out | corrected | target | mean \\|ln\\| | worst rank | coverage | width "
+        "| published for unseen devices |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for j in judged:
+        target, published = TARGETS.get(j.family, (None, ""))
+        errors = " | ".join(_percent(j.mape[way]) for way in WAYS)
+        rank = "" if j.spearman is None else f"{j.spearman:.3f}"
+        lines.append(
+            f"| {j.family} | {j.groups} | {j.rows:,} | {errors} | {_percent(target)} | {j.mean_abs_log['left out, corrected']:.3f} | {rank} "
+            f"| {_percent(j.coverage90)} | {j.width:.2f} | {published} |"
+        )
+    return "## By class of operators\n\n" + "\n".join(lines) + "\n"
+
+
+def _by_device(done: Mapping[str, Validation]) -> str:
+    """A row a group, left out and corrected beside seen."""
+    lines = [
+        "| class | source | device | operator | type | implementation | rows | seen | left out | bias | rank |",
+        "|---|---|---|---|---|---|---:|---:|---:|---:|---:|",
+    ]
+    seen = {(s.file, s.source, s.device, s.op, s.dtype, s.kernel): s for s in done["seen"].scores}
+    for s in sorted(done["left out, corrected"].scores, key=lambda s: (s.family, s.device, s.op, s.dtype, s.kernel)):
+        if s.rows < FEW_ROWS:
+            continue
+        before = seen.get((s.file, s.source, s.device, s.op, s.dtype, s.kernel))
+        rank = "" if s.spearman is None else f"{s.spearman:.3f}"
+        lines.append(
+            f"| {s.family} | {s.source} | {s.device} | {s.op} | {s.dtype} | {s.kernel} | {s.rows:,} | {_percent(before.mape if before else None)} "
+            f"| {_percent(s.mape)} | {s.bias:+.2f} | {rank} |"
+        )
+    return "## By group\n\n" + "\n".join(lines) + "\n"
+
+
+def _unscored(validation: Validation) -> str:
+    lines = [f"- {u.rows:,} rows of {u.file}: {u.reason}" for u in validation.unscored if u.rows]
+    return "## Rows without a score\n\n" + ("\n".join(lines) or "None.") + "\n"
+
+
+def _provenance() -> str:
+    """Where the coefficients come from."""
+    lines = [f"- **{name}**: {p.get('data', '')}; {p.get('date', '')}; {p.get('method', '')}" for name in names() if (p := provenance(name))]
+    return "## Coefficients\n\n" + "\n".join(lines) + "\n"

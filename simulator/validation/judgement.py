@@ -1,0 +1,90 @@
+"""The judgement of the laws: the same tables predicted in four ways, of which two know nothing of the device that they are judged on.
+
+- the datasheet roofline;
+- the laws with coefficients that were fitted on everything (*seen*);
+- the laws' physics, each device by coefficients fitted without its die (*left out*);
+- the same with the learned correction, which was learned without that die, too (*left out, corrected*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.validation.run import Options, Validation, validate
+from simulator.validation.scores import FEW_ROWS, family_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WAYS = {
+    "roofline": Options(fidelity="roofline"),
+    "seen": Options(),
+    "left out": Options(left_out=True, correction=False),
+    "left out, corrected": Options(left_out=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One class of operators, judged in the ways of `WAYS`.
+
+    Parameters
+    ----------
+    mape, mean_abs_log : mapping of str to float
+        By way.
+    spearman : float or None
+        The lowest of any group of at least `FEW_ROWS` rows, left out and corrected.
+    coverage90, width : float
+        Of the 90 % interval there: mean over devices of the share of rows inside, and the median of high over low.
+    """
+
+    family: str
+    groups: int
+    rows: int
+    mape: Mapping[str, float]
+    mean_abs_log: Mapping[str, float]
+    spearman: float | None
+    coverage90: float
+    width: float
+
+
+def judge(path: Path, sample: int | None = None, progress: Callable[[str], None] = lambda _: None) -> tuple[list[Judged], dict[str, Validation]]:
+    """Judge the laws by all tables of a folder.
+
+    Parameters
+    ----------
+    path : Path
+    sample : int, optional
+        Rows of each group at most.
+    progress : callable
+        Told each way before it is worked on.
+
+    Raises
+    ------
+    TableError
+        If no row can be scored.
+    """
+    done: dict[str, Validation] = {}
+    for way, options in WAYS.items():
+        progress(way)
+        done[way] = validate(path, Options(options.fidelity, sample=sample, left_out=options.left_out, correction=options.correction))
+    last = done["left out, corrected"]
+    frame = last.frame.assign(family=[family_of(*key) for key in zip(last.frame["op"], last.frame["dtype"], last.frame["timing"], strict=True)])
+    return [_judged(family, done, rows) for family, rows in frame.groupby("family")], done
+
+
+def _judged(family: object, done: Mapping[str, Validation], rows: pd.DataFrame) -> Judged:
+    name = str(family)
+    heads = {way: v.headline[name] for way, v in done.items()}
+    ranks = [s.spearman for s in done["left out, corrected"].scores if s.family == name and s.rows >= FEW_ROWS and s.spearman is not None]
+    inside = (rows["measured_us"] >= rows["low_us"]) & (rows["measured_us"] <= rows["high_us"])
+    by_device = inside.groupby([rows["device"], rows["op"], rows["dtype"], rows["kernel"]]).mean().groupby("device").mean()
+    return Judged(
+        name, heads["seen"].groups, heads["seen"].rows, {way: h.mape for way, h in heads.items()}, {way: h.mean_abs_log for way, h in heads.items()},
+        min(ranks, default=None), float(by_device.mean()), float(np.median(rows["high_us"] / rows["low_us"])),
+    )  # fmt: skip
