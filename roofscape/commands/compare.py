@@ -8,7 +8,7 @@ import json
 from explorers.sensitivity import elasticities
 from roofscape.commands.estimate import described, write_results
 from roofscape.files import check_writable
-from roofscape.progress import track
+from roofscape.report.progress import track
 from roofscape.request import requests
 
 

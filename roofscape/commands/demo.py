@@ -13,7 +13,7 @@ from explorers.sensitivity import elasticities, gains
 from magnitudes.units import show
 from roofscape import api
 from roofscape.files import check_writable, write_whole
-from roofscape.progress import track
+from roofscape.report.progress import track
 from simulator.result import Estimate
 from workloads.scenario import Inference
 

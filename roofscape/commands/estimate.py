@@ -8,7 +8,7 @@ from typing import Any
 
 from explorers.sensitivity import elasticities
 from roofscape.files import check_writable, write_whole
-from roofscape.progress import track
+from roofscape.report.progress import track
 from roofscape.request import Request, requests
 from simulator.result import Estimate
 from simulator.tables import design_dicts, flat

@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from roofscape import __version__
-from roofscape.progress import track
 from roofscape.report import sections
 from roofscape.report.figures.breakdown import bounds_figure, operators_figure
 from roofscape.report.figures.elasticity import LEAST, tornado_figure
@@ -21,6 +20,7 @@ from roofscape.report.figures.roofline import roofline_figure
 from roofscape.report.figures.style import FONT, colour_of
 from roofscape.report.html import element, embedded, section, table, text
 from roofscape.report.inputs import differing, labels_of
+from roofscape.report.progress import track
 from roofscape.report.sources import source_rows
 from roofscape.report.subject import Subject
 from roofscape.report.what_if import OUTPUTS, Grid, axes_of, grid, payload

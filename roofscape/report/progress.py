@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+T = TypeVar("T")
 
 PATIENCE_S = 1.0
 
@@ -21,6 +21,9 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int, str], None]]:
     title : str
         What is going on.
     """
+    from rich.console import Console  # after the answer to --help
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn(title), BarColumn(), TextColumn("{task.completed:g}/{task.total:g} {task.description}"), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal)
     task = bar.add_task("", total=1)
@@ -33,3 +36,18 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int, str], None]]:
         waiting.cancel()
         waiting.join()
         bar.stop()
+
+
+def track(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items one by one, with a bar that tells how far it is.
+
+    Parameters
+    ----------
+    items : sequence
+    what : str
+        What is being done.
+    """
+    with progress_bar(what) as tell:
+        for done, item in enumerate(items):
+            tell(done, len(items), "")
+            yield item
