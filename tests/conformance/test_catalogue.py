@@ -19,10 +19,23 @@ SHIPPED_CHIPS = [n for n in catalog.chip_names() if n != catalog.THIS_MACHINE]
 # flop a clock of one multiprocessor's matrix units in fp16 with fp32 accumulation (vendors' whitepapers), and parts that are sold with a fraction of it
 FLOP_PER_CLOCK = {
     "maxwell": 0, "pascal": 0, "volta": 1024, "turing": 1024, "ampere": 2048, "ampere_ga10x": 1024, "ampere_ga10b": 2048, "ada": 1024, "hopper": 4096,
-    "blackwell": 8192, "blackwell_gb20x": 1024, "vega": 0, "cdna1": 1024, "cdna2": 1024, "cdna3": 2048, "cdna4": 4096, "xe_hpc": 4096, "xe2": 2048,
-    "apple7": 0, "apple8": 0, "apple9": 0,
+    "blackwell": 8192, "blackwell_gb20x": 1024, "vega": 0, "cdna1": 1024, "cdna2": 1024, "cdna3": 2048, "cdna4": 4096, "rdna3": 512, "xe_hpc": 4096,
+    "xe2": 2048, "apple7": 0, "apple8": 0, "apple9": 0,
 }  # fmt: skip
-REDUCED = {"a10g": 2, "rtx-3090": 2, "l20": 2, "l40": 2, "rtx-4070": 2, "rtx-4090": 2, "rtx-5090": 2, "h20": 4}
+REDUCED = {
+    "a10g": 2,
+    "rtx-2080-ti": 2,
+    "rtx-3080": 2,
+    "rtx-3090": 2,
+    "l20": 2,
+    "l40": 2,
+    "rtx-4070": 2,
+    "rtx-4080": 2,
+    "rtx-4090": 2,
+    "rtx-5080": 2,
+    "rtx-5090": 2,
+    "h20": 4,
+}
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
@@ -126,6 +139,9 @@ def test_name_resolves_in_several_spellings(name: str) -> None:
         ("AMD Instinct MI355X", "mi355x"), ("Tesla V100-SXM3-32GB", "v100-sxm3-32gb"), ("AMD EPYC 9654 96-Core Processor", "epyc-9654"),
         ("TPU v5 lite", "tpu-v5e"), ("TPU v6 lite", "tpu-v6e"), ("TPU v5", "tpu-v5p"), ("TPU7x", "tpu-v7"), ("Apple M1", "apple-m1"), ("HL-225", "gaudi2"),
          ("Intel(R) Data Center GPU Max 1550", "max-1550"), ("Intel(R) Arc(TM) Pro B60 Graphics", "arc-pro-b60"),
+        ("Tesla P40", "p40"), ("NVIDIA TITAN V", "titan-v"), ("NVIDIA GeForce RTX 2080 Ti", "rtx-2080-ti"), ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada"),
+        ("NVIDIA H200 NVL", "h200-nvl"), ("NVIDIA A800-SXM4-80GB", "a800-sxm"), ("AMD Radeon RX 7900 XTX", "rx-7900-xtx"), ("NVIDIA GB10", "gb10"),
+        ("Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz", "xeon-gold-6148"), ("AMD EPYC 9755 128-Core Processor", "epyc-9755"),
         # DeepBench
         ("NV_TitanX", "titan-x-maxwell"), ("NV_TitanX_Pascal", "titan-x-pascal"), ("NV_TitanXp", "titan-xp"), ("NV_1080Ti", "gtx-1080-ti"), ("NV_M40", "m40"),
         ("NV_P4", "p4"), ("NV_P100", "p100-pcie"), ("NV_V100", "v100-sxm2"), ("NV_T4", "t4"), ("NV_Jetson_TX1", "jetson-tx1"), ("AMD_MI25", "mi25"),
