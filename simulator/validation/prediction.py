@@ -28,6 +28,7 @@ from simulator.validation.replay import inside, replay
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.tidy import Table
+from workloads.operator import Collective
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +131,12 @@ class Batch:
             law = _law(self.key, context, timing)
             copies = source_of(self.key["source"]).weight_copies
             reuse = inside(self.calls) if len(self.calls) > 1 else None
-            costs = [law.cost(operator, count, reuse or replay(operator, copies)) for operator, count in self.calls]
             machine = machine_of(system_of_rows(self.key["device"], self.key["ranks_per_node"]))
+            joined = any(level.chips > 1.0 for level in machine.system.fabric)
+            costs = [
+                law.cost(operator, count, reuse or replay(operator, copies)) if joined or not isinstance(operator, Collective) else _unjoined(operator, count)
+                for operator, count in self.calls
+            ]
             served = self.key["op"] in (FIRST, STEP)
             timing = Timing("graph") if served else timing
             done = replace(_added(costs, len(self.index), timing, Confidence(machine, timing, law.fidelity)), notes=law.notes)
@@ -151,6 +156,12 @@ class Batch:
             known = where(np.isnan(self.host_s), known, self.host_s)
         call = constant("timing", f"host_path.{OPERATIONS[self.key['op']].call}")
         return Timing(context.timing or self.key["timing"], call * known)
+
+
+def _unjoined(operator: Collective, count: Real) -> Cost:
+    """An exchange inside a model on a machine without a fabric: nothing for one chip, and never done for more."""
+    time_s = where(operator.ranks > 1.0, np.inf, 0.0)
+    return Cost(operator, count, time_s, {"fabric": time_s})
 
 
 def batches_of(table: Table) -> Iterator[Batch]:

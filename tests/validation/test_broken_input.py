@@ -184,3 +184,11 @@ def test_a_time_in_milliseconds_is_read_by_its_suffix(score: Run, products: Prod
     _, us = score(products())
     _, ms = score(products(measured_us=0.02).rename(columns={"measured_us": "measured_ms"}))
     assert us["groups"][0]["mape"] == pytest.approx(ms["groups"][0]["mape"])
+
+
+@pytest.mark.parametrize("fidelity", ["tile", "roofline"])
+def test_a_served_model_on_a_machine_without_a_fabric_is_scored_on_one_chip_alone(run: Run, tmp_path: Path, products: Products, fidelity: str) -> None:
+    frame = products(op="served_tpot", device="jetson-agx-orin", served_model="llama-2-7b", prompt=128, batch=1, tp=[1.0] * 6 + [2.0] * 4, timing="eager")
+    frame.to_parquet(tmp_path / "served.parquet")
+    code, found = run(tmp_path / "served.parquet", "--fidelity", fidelity)
+    assert code == 0 and scored(found) == 6 and reasons(found).startswith("4: ")
