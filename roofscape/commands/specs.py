@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from hardware_specs.audit import audit
-from hardware_specs.catalog import THIS_MACHINE, Entry, chip_entry, chip_names, citation_of, find, is_system, link_names, system_names
+from hardware_specs.catalog import THIS_MACHINE, Entry, chip_entry, chip_names, citation_of, find, find_system, is_system, link_names, system_names
 from hardware_specs.citation import KINDS
 from hardware_specs.fields import field_values, unit_names
-from hardware_specs.schema import Chip, System
+from hardware_specs.schema import Chip, Link, System
 from magnitudes.arrays import as_float
 from magnitudes.units import show
 
@@ -48,7 +48,15 @@ def _list(as_json: bool) -> None:
             rows = [[_cell(chip, column) for column in COLUMNS] for chip in by_family[family]]
             show_table(FAMILIES.get(family, family), COLUMNS, rows)
             print()
-    print(f"Links: {', '.join(link_names())}\n\nSystems: {', '.join(system_names())}; and NxNAME such as 8xh100-sxm")
+    by_kind: dict[str, list[str]] = {}
+    for link in (find(name).spec for name in link_names()):
+        assert isinstance(link, Link)
+        by_kind.setdefault(link.kind, []).append(link.name)
+    show_table("Links", ["kind", "names"], [[kind, ", ".join(names)] for kind, names in sorted(by_kind.items())])
+    print()
+    systems = [find_system(name) for name in system_names()]
+    rows = [[f"{s.chips:.0f} x {s.chip.name}", s.name] for s in sorted(systems, key=lambda s: (s.chip.name, s.chips))]
+    show_table("Systems, beside any NxNAME such as 8xh100-sxm", ["chips", "name"], rows)
 
 
 def _cell(chip: dict[str, Any], column: str) -> str:

@@ -67,9 +67,11 @@ def test_check_of_one_entry(capsys: pytest.CaptureFixture[str]) -> None:
 def test_list_is_grouped_by_family(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["specs"]) == 0
     out = capsys.readouterr().out
-    places = [out.index(heading) for heading in ("Graphics processors", "Tensor processing units", "Other accelerators", "Processors", "Links:", "Systems:")]
+    places = [
+        out.index(heading) for heading in ("Graphics processors", "Tensor processing units", "Other accelerators", "Processors", "Links\n", "Systems, beside")
+    ]
     assert places == sorted(places)
-    assert "h100-sxm" in out and "tpu-v7" in out and "this-machine" in out
+    assert "h100-sxm" in out and "tpu-v7" in out and "this-machine" in out and "72 x gb200" in out
 
 
 def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
