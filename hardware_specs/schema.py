@@ -202,7 +202,7 @@ class Link:
     Parameters
     ----------
     kind : str
-        ``nvlink``, ``xgmi``, ``ici``, ``pcie``, ``infiniband``, ``ethernet``.
+        Technology, for example ``nvlink``, ``xgmi``, ``ici``, ``pcie``, ``ucie``, ``infiniband``, ``ethernet``.
     topology : str
         ``switch`` (full bandwidth between any two), ``mesh`` (a direct wire to each), ``ring``, ``torus`` or ``host`` (through the root complex).
     bandwidth_byte_per_s : Real
