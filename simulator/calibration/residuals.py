@@ -35,7 +35,7 @@ class Rows:
     group : tuple of str
         What is scored together.
     residual : Column
-        Logarithm of predicted over measured.
+        Logarithm of predicted over measured; of a roofline's prediction with a launch on top.
     size, flop, byte : Column
         Predicted time beside a launch; work and traffic of one call.
     features : dict of str to Column
@@ -104,8 +104,9 @@ def _rows(item: Item, context: Context) -> Rows:
     timing = batch.timing(context)
     size = len(batch.index)
     known = {name: np.broadcast_to(np.asarray(x, dtype=np.float64), (size,)) for name, x in features(operator, prediction.time_s, machine, timing).items()}
+    start_s = timing.start_s if context.fidelity == "roofline" else 0.0
     group = (item.file, *(str(key[k]) for k in ("source", "device", "op", "dtype", "kernel")))
     return Rows(
         kind_of(operator, element), item.family, machine.chip.generation, element.name, group,
-        np.log(prediction.time_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
+        np.log(prediction.time_s + start_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 Conformal intervals by regime (Vovk et al. 2005; Romano et al. 2019): quantiles of log-residuals, the regime being how long the
 kernel works beside its launch. Beyond what was measured (a size, a format, a generation, an execution model) the worst device's
-quantiles count instead, and the band says that it extrapolates.
+quantiles count instead, and the band says that it extrapolates. A roofline knows no launch: its bands start from roof and launch together.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def _of_format(operator: Operator, element: DataType, time_s: Real, machine: Mac
     size = time_s / timing.start_s
     fast = where(strange, _step(size, row["edges"], row["worst_fast"]), _step(size, row["edges"], row["fast"]))
     slow = where(strange, _step(size, row["edges"], row["worst_slow"]), _step(size, row["edges"], row["slow"]))
-    return Band(minimum(exp(fast), 1.0), maximum(exp(slow), 1.0), strange, kind)
+    launched = 1.0 + 1.0 / size if fidelity == "roofline" else 1.0
+    return Band(minimum(launched * exp(fast), 1.0), maximum(launched * exp(slow), 1.0), strange, kind)
 
 
 def _outside(x: Real, seen: Sequence[float]) -> Condition:

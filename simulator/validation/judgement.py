@@ -83,7 +83,10 @@ def _judged(family: object, done: Mapping[str, Validation], rows: pd.DataFrame) 
     heads = {way: v.headline[name] for way, v in done.items()}
     ranks = [s.spearman for s in done["left out, corrected"].scores if s.family == name and s.rows >= FEW_ROWS and s.spearman is not None]
     inside = (rows["measured_us"] >= rows["low_us"]) & (rows["measured_us"] <= rows["high_us"])
-    by_device = inside.groupby([rows["device"], rows["op"], rows["dtype"], rows["kernel"]]).mean().groupby("device").mean()
+    keys = [rows[name] for name in ("device", "source", "op", "dtype", "kernel")]
+    large = inside.groupby(keys).transform("size") >= FEW_ROWS
+    kept = large if large.any() else ~large
+    by_device = inside[kept].groupby([k[kept] for k in keys]).mean().groupby("device").mean()
     return Judged(
         name, heads["seen"].groups, heads["seen"].rows, {way: h.mape for way, h in heads.items()}, {way: h.mean_abs_log for way, h in heads.items()},
         min(ranks, default=None), float(by_device.mean()), float(np.median(rows["high_us"] / rows["low_us"])),
