@@ -36,9 +36,9 @@ CONVOLUTION = {
 }  # fmt: skip
 STREAMING = {"cache_sustained": 0.6, "cache_share": 0.6, "cache_power": 4.0, "math_rate.default": 0.9}
 TIMING = {"eager_lead.default": 0.5, "host_path.scalar": 1.2, "host_path.function": 1.2, "host_path.softmax": 1.2, "host_path.layernorm": 1.5}
-WALK = {"step_latencies": 1.56, "gather_latencies": 3.12, "few_latencies": 1.56, "exposed": 0.65}  # a load and a store; an index before it
+WALK = {"step_latencies": 1.56, "gather_latencies": 3.12, "few_latencies": 1.56}  # a load and a store; an index before it
 ROWS = {
-    "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "exposed": 0.5, "near_share": 0.7,
+    "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "near_share": 0.7,
     "near_power": 4.0,
 }  # fmt: skip
 COLLECTIVES = {  # payload and latencies as NCCL's tuning model has them

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, clip, maximum, minimum, where
-from simulator.calibration import constant, table
+from magnitudes.arrays import Real, ceil, clip, maximum, where
+from simulator.calibration import table
 from simulator.kernels.elementwise import missed_byte
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -94,7 +94,7 @@ def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timin
     parts["latency"] = _latency_s(operator, kernel, row_byte, slots, machine)
     parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
     moving_s = maximum(parts[machine.memory.name], parts[machine.cache.name]) if machine.cache else parts[machine.memory.name]
-    work_s = maximum(moving_s, parts["latency"]) + constant("rows", "exposed") * minimum(moving_s, parts["latency"])
+    work_s = moving_s + parts["latency"]  # a wave waits for latency where nothing moves, and for its bytes where memory is busy
     path = "softmax" if isinstance(operator, Softmax) else "layernorm"
     return timing.finish_s(maximum(work_s, parts["vector"]), path), parts
 

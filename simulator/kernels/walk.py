@@ -6,9 +6,7 @@ moves (`rows` has the kernels that also reduce a row).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, largest, maximum, minimum, where
@@ -59,7 +57,7 @@ def walk_parts(operator: Elementwise, machine: Machine, timing: Timing, reuse: R
     threads = minimum(maximum(lanes, WARP), walk.threads)
     waves = maximum(operator.elements / operator.cols * threads / resident_threads(machine), 1.0)
     steps = ceil(lanes / threads) + walk.ahead
-    return _combined(waves * steps * c["step_latencies"] * machine.memory.latency_s, streaming_parts(operator, machine, reuse), timing, c)
+    return _combined(waves * steps * c["step_latencies"] * machine.memory.latency_s, streaming_parts(operator, machine, reuse), timing)
 
 
 def gather_parts(operator: Gather, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
@@ -69,11 +67,9 @@ def gather_parts(operator: Gather, machine: Machine, timing: Timing, reuse: Reus
     threads = GATHER_BLOCKS * GATHER_THREADS * machine.engine.multiprocessors
     many_s = maximum(operator.rows * operator.width / threads, 1.0) * c["gather_latencies"] * latency_s
     few_s = operator.rows * c["few_latencies"] * latency_s
-    return _combined(where(operator.rows <= FEW_ROWS, few_s, many_s), streaming_parts(operator, machine, reuse), timing, c)
+    return _combined(where(operator.rows <= FEW_ROWS, few_s, many_s), streaming_parts(operator, machine, reuse), timing)
 
 
-def _combined(waiting_s: Real, parts: dict[str, Real], timing: Timing, c: Mapping[str, Any]) -> tuple[Real, dict[str, Real]]:
-    """Waiting and moving overlap in part."""
-    moving_s = largest(parts.values())
-    work_s = maximum(moving_s, waiting_s) + c["exposed"] * minimum(moving_s, waiting_s)
-    return timing.finish_s(work_s, "tensor"), {**parts, "latency": waiting_s}
+def _combined(waiting_s: Real, parts: dict[str, Real], timing: Timing) -> tuple[Real, dict[str, Real]]:
+    """A wave waits for latency where nothing moves, and for its bytes where memory is busy: the two add up."""
+    return timing.finish_s(largest(parts.values()) + waiting_s, "tensor"), {**parts, "latency": waiting_s}
