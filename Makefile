@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test snapshot lint types imports wheel notebooks bench clean
+.PHONY: help run test snapshot validation readme lint types imports wheel notebooks bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -49,6 +50,12 @@ imports: $(VENV)/.dev  ## import contracts: downward only, what computes never d
 wheel: $(VENV)/.dev  ## the built wheel, tried from another folder
 	.ci/wheel $(BIN)/python
 
+validation: $(VENV)/.core  ## judge the laws by the shared measurements: VALIDATION.md
+	$(BIN)/roofscape validate $(DATA) --judge VALIDATION.md
+
+readme: $(VENV)/.core  ## write the outputs that the README shows anew
+	$(BIN)/python docs/write_readme.py
+
 notebooks: $(VENV)/.test  ## run all notebooks in place
 	$(BIN)/python notebooks/execute.py
 
@@ -56,4 +63,4 @@ bench: $(VENV)/.core  ## designs a second on this machine
 	$(BIN)/roofscape bench
 
 clean:  ## all that make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build roofscape-demo.html
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build roofscape-demo.html benchmarks/.peers

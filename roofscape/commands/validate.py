@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     if options.schema:
         print(schema())
         return 0
-    if options.path is None:
+    if not options.path:
         raise InputError("nothing to validate: name a table, a folder of tables or a trace (`roofscape validate --schema` tells what a table is)")
     if options.sample is not None and options.sample < 1:
         raise InputError(f"--sample {options.sample}: at least one row of each group")
