@@ -7,11 +7,11 @@ datasheet can be faster.
 
 from __future__ import annotations
 
-from magnitudes.arrays import Real, largest
+from magnitudes.arrays import Real, largest, total
 from simulator.cost import Cost
 from simulator.machine import Machine
 from simulator.network import wire_floor_s
-from workloads.operator import Collective, Operator
+from workloads.operator import Collective, Contraction, Convolution, Operator
 
 
 def roofline_cost(operator: Operator, count: Real, machine: Machine) -> Cost:
@@ -42,11 +42,18 @@ def roofs(operator: Operator, machine: Machine) -> dict[str, Real]:
     if _is_work(operator.matrix_flop):
         parts["matrix"] = operator.matrix_flop / machine.matrix_flop_per_s(operator.arithmetic)
     if _is_work(operator.vector_flop):
-        parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
+        parts["vector"] = _vector_s(operator, machine)
     byte = operator.byte
     for tier in machine.tiers:
         parts[tier.name] = byte / tier.bandwidth_byte_per_s
     return parts
+
+
+def _vector_s(operator: Operator, machine: Machine) -> Real:
+    """Elementwise arithmetic at the vector units' rate; what is fused behind a product keeps its own format."""
+    if isinstance(operator, Contraction | Convolution):
+        return total(e.vector_flop / machine.vector_flop_per_s(e.arithmetic) for e in operator.epilogue)
+    return operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
 
 
 def _is_work(flop: Real) -> bool:

@@ -19,6 +19,7 @@ from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from workloads.operator import Operator
 
+NOTHING = 1e-12  # of a launch: what takes no time has a band all the same
 SLACK = 2.0  # sizes up to this factor beyond the measured ones still count as seen
 
 
@@ -75,7 +76,7 @@ def _of_format(operator: Operator, element: DataType, time_s: Real, machine: Mac
         strange = True
     strange = either(strange, _outside(operator.flop, seen["flop"]))
     strange = either(strange, _outside(operator.byte, seen["byte"]))
-    size = time_s / timing.start_s
+    size = maximum(time_s / timing.start_s, NOTHING)
     fast = where(strange, _step(size, row["edges"], row["worst_fast"]), _step(size, row["edges"], row["fast"]))
     slow = where(strange, _step(size, row["edges"], row["worst_slow"]), _step(size, row["edges"], row["slow"]))
     launched = 1.0 + 1.0 / size if fidelity == "roofline" else 1.0
