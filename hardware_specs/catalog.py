@@ -213,6 +213,8 @@ def _read(file: Path) -> Entry:
 
 def _read_tree(tree: Tree, where: str) -> Entry:
     tree = _inherited(tree, where)
+    if tree.get("fits"):
+        tree = {**tree, "fits": str(Path(where).parent / str(tree["fits"]))}  # beside the spec
     if "topology" in tree:
         link, citations = read_link(tree, where)
         return Entry(where, link, citations)

@@ -242,6 +242,8 @@ class Chip:
         Power limit of the part, and its draw when idle.
     node_m, area_m2, price_usd, rent_usd_per_h : Real, optional
         Process node, die area (all compute dies), list price, rent.
+    fits : str
+        File with what libraries make of this very machine, beside the spec, as `roofscape calibrate` writes it. Empty: as on others of its kind.
     """
 
     name: str
@@ -258,6 +260,7 @@ class Chip:
     area_m2: Real | None = None
     price_usd: Real | None = None
     rent_usd_per_h: Real | None = None
+    fits: str = ""
 
     def tier(self, name: str) -> Tier:
         """The tier of that name."""

@@ -119,7 +119,43 @@ def add_validation(parser: Parser) -> None:
     parser.add_argument("--csv", metavar="FILE", help="write all rows with their predictions")
     parser.add_argument("--html", metavar="FILE", help="write one self-contained page")
     parser.add_argument("--model", metavar="MODEL", help="a trace's model: a name, or the path of a Hugging Face config.json")
-    parser.add_argument("--on", metavar="MACHINE", help="the machine that a trace was recorded on")
+    parser.add_argument("--on", metavar="MACHINE", help="the machine that a trace was recorded on; for tables, instead of the devices that they name")
     add_scenario(parser)
     add_question(parser)
     parser.set_defaults(timing=None)
+
+
+def add_measurement(parser: Parser) -> None:
+    """What is run, where, and into which file."""
+    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, or cuda for a GPU through PyTorch, ROCm too (default: %(default)s)")
+    parser.add_argument("--suite", default="quick", metavar="SUITE", help="quick (every kernel a few times), full, or layer (whole transformer layers)")
+    parser.add_argument("--out", required=True, type=name, metavar="PARQUET", help="the table; measuring goes on where an earlier run into it stopped")
+    parser.add_argument("--backend", default=[], type=names, metavar="LIBRARY", help="numpy, torch or both, separated by commas (default: what is installed)")
+    parser.add_argument("--timing", default=[], type=names, metavar="CONTEXT", help="on a GPU: kernel, graph, eager or several (default: all three)")
+    parser.add_argument("--budget", default=None, type=positive, metavar="SECONDS", help="time for all repeats together (default: up to 0.4 s a kernel)")
+    parser.add_argument("--rounds", default=1, type=count, metavar="N", help="go through the suite N times; the fastest round of each kernel counts")
+    parser.add_argument("--name", default=None, metavar="DEVICE", help="device name of the rows (default: this-machine, or what the GPU calls itself)")
+
+
+def add_calibration(parser: Parser) -> None:
+    """From a trace to a spec."""
+    parser.add_argument("trace", type=name, metavar="PARQUET", help="a table that roofscape measure wrote on a processor")
+    parser.add_argument("--spec", required=True, type=name, metavar="YAML", help="where the spec is written; the fitted corrections lie beside it")
+
+
+def count(text: str) -> int:
+    """A whole number, one or more."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number, 1 or more")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} should be a number above zero")
+    return number

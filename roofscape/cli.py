@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from roofscape import __version__
-from roofscape.arguments import add_model_and_machine, add_output, add_question, add_scenario, add_validation, designs, workers
+from roofscape.arguments import (
+    add_calibration,
+    add_measurement,
+    add_model_and_machine,
+    add_output,
+    add_question,
+    add_scenario,
+    add_validation,
+    designs,
+    workers,
+)
 
 COMMANDS = {
     "estimate": "time, bound and fit of a model on a machine",
@@ -16,6 +26,8 @@ COMMANDS = {
     "specs": "machines in the catalogue, and where each value comes from",
     "workloads": "models in the catalogue, and their operators",
     "validate": "predictions held against measured kernels: every row predicted, every group scored",
+    "measure": "real kernels run on this machine, timed, as a table that validate reads",
+    "calibrate": "a spec of this machine with measured ceilings, and fitted corrections, from such a table",
     "bench": "designs a second that this machine evaluates",
     "demo": "one model on five machines: what binds, and what ten percent more of each parameter would buy",
 }
@@ -41,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
         by_name[name].add_argument("--json", action="store_true", help="print JSON")
     by_name["specs"].add_argument("--check", action="store_true", help="what is assumed, what rests on one source, and where sources disagree")
     add_validation(by_name["validate"])
+    add_measurement(by_name["measure"])
+    add_calibration(by_name["calibrate"])
     by_name["bench"].add_argument("--json", action="store_true", help="print JSON")
     by_name["bench"].add_argument("--designs", type=designs, default=4e6, help="designs at roofline fidelity; a tenth of them at tile (default: %(default)g)")
     by_name["bench"].add_argument("--workers", type=workers, default=None, help="threads (default: one a core)")

@@ -62,7 +62,10 @@ def _judge(options: argparse.Namespace) -> int:
 
 def _validation(options: argparse.Namespace) -> Validation:
     """The scores of tables, or of a trace."""
-    path, how = Path(options.path), Options(options.fidelity, options.timing, sample=options.sample, left_out=options.left_out, correction=options.correction)
+    path = Path(options.path)
+    how = Options(
+        options.fidelity, options.timing, sample=options.sample, left_out=options.left_out, correction=options.correction, on=options.on or ""
+    )  # fmt: skip
     if is_trace(path):
         return validate_trace(path, _estimate(options), how)
     with progress_bar("validating") as progress:

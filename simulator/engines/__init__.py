@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hardware_specs.schema import ENGINES
 from magnitudes.names import nearest
 from simulator.correction import with_correction
+from simulator.engines.host import host_law
 from simulator.engines.kernel import kernel_law
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
@@ -17,7 +18,7 @@ FIDELITIES = ("roofline", "tile")
 TIMINGS = ("kernel", "graph", "eager")
 
 # execution model -> its law finer than the roofline, made for a machine and a timing context
-TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {"kernel": kernel_law}
+TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {"kernel": kernel_law, "host": host_law}
 
 
 def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "", *, correction: bool = True) -> CostLaw:
@@ -28,7 +29,7 @@ def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str
     timing : str or Timing
         A context by name, or one with its host's own pace.
     library : str
-        The implementation of attention, experts or collectives that was chosen by name; empty for the usual one.
+        The implementation of attention, experts or collectives that was chosen by name, or the library on a processor; empty for the usual one.
     correction : bool
         Whether the learned correction is applied on top of the physics, where there is one.
 

@@ -44,7 +44,7 @@ def checked(table: Table) -> Table:
     table = _with_structure(table)
     used = sorted({d for op in table.frame["op"].unique() for d in (*OPERATIONS[op].dimensions, *OPERATIONS[op].optional)})
     given = table.frame
-    table = replace(table, frame=as_numbers(given, [*used, "host_us"]))
+    table = replace(table, frame=as_numbers(given, [*used, "host_us", "copies"]))
     for op in table.frame["op"].unique():
         table = _with_dimensions(table, op, given)
         table = _within_rules(table, op)
@@ -94,7 +94,7 @@ def _with_dimensions(table: Table, op: str, given: pd.DataFrame) -> Table:
     absent = [d for d in operation.dimensions if d not in table.frame.columns]
     if absent:
         return table.without(table.frame["op"] == op, f"{op} needs the column {', '.join(map(repr, absent))}")
-    for name in (*operation.dimensions, *operation.optional, "host_us"):
+    for name in (*operation.dimensions, *operation.optional, "host_us", "copies"):
         if name not in table.frame.columns:
             continue
         size = table.frame[name].to_numpy()

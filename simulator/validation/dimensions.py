@@ -40,6 +40,7 @@ MEANINGS = {
     "seq": "tokens of each sequence",
     "prompt": "prompt tokens of each sequence",
     "output": "tokens generated for each sequence",
+    "copies": "sets of buffers, results included, that were taken in turn",
     "host_us": "time of the cheapest eager operator of that host",
 }
 # Those of which zero says something.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.validation.prediction import Context, times_of
+from simulator.validation.prediction import Context, system_of_rows, times_of
 from simulator.validation.tidy import Table
 
 TINY_S = 9e-6  # a replayed kernel this short hides behind any host seen so far (17 to 45 us)
@@ -49,6 +49,9 @@ def hosts_of(table: Table, context: Context) -> tuple[Host, ...]:
     if context.fidelity == "roofline" or context.timing not in (None, "eager") or not eager.any():
         return ()
     table = replace(table, frame=table.frame[eager])
+    table = replace(table, frame=table.frame[table.frame["device"].map(_launches)])
+    if table.frame.empty:
+        return ()
     work_s = times_of(table, replace(context, timing="graph"))
     tiny = work_s < TINY_S
     table = replace(table, frame=table.frame[tiny])
@@ -64,3 +67,8 @@ def hosts_of(table: Table, context: Context) -> tuple[Host, ...]:
         if len(rows) >= ENOUGH_ROWS:
             found.append(Host(table.file, str(key[0]), str(key[1]), float(np.median(host_s[rows])), len(rows)))
     return tuple(found)
+
+
+def _launches(device: str) -> bool:
+    """Whether a device has a host that launches kernels on it: a processor is its own."""
+    return system_of_rows(device).chip.engine.execution != "host"

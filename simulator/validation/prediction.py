@@ -21,6 +21,7 @@ from simulator.engines import cost_law
 from simulator.kernels.timing import Timing, eager_host_s
 from simulator.law import CostLaw
 from simulator.machine import MachineError, machine_of
+from simulator.reuse import Reuse
 from simulator.validation.checks import FLAGS, rows_of
 from simulator.validation.eager_models import Calls
 from simulator.validation.operations import OPERATIONS, STRUCTURES
@@ -28,12 +29,12 @@ from simulator.validation.replay import inside, replay
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.tidy import Table
-from workloads.operator import Collective
+from workloads.operator import Collective, Operator
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KEYS = ("source", "device", "op", "dtype", "timing", "kernel")
+KEYS = ("source", "device", "op", "dtype", "timing", "kernel", "library")
 STRUCTURE = (*FLAGS, *(name for name in STRUCTURES if name not in FLAGS))
 
 
@@ -111,12 +112,15 @@ class Batch:
     calls : tuple of (Operator, count)
     host_s : Column, optional
         Pace of the host behind each row, where the table says it; NaN where it does not.
+    copies : Column, optional
+        Sets of buffers that each row took in turn, where the table says it of all.
     """
 
     index: np.ndarray[Any, np.dtype[np.int64]]
     key: Mapping[str, Any]
     calls: Calls
     host_s: Column | None = None
+    copies: Column | None = None
 
     def predict(self, context: Context) -> Prediction:
         """Their times.
@@ -129,18 +133,24 @@ class Batch:
         timing = self.timing(context)
         with left_out(family_of(self.key["device"])) if context.left_out else nullcontext(), np.errstate(over="ignore", invalid="ignore"):
             law = _law(self.key, context, timing)
-            copies = source_of(self.key["source"]).weight_copies
-            reuse = inside(self.calls) if len(self.calls) > 1 else None
             machine = machine_of(system_of_rows(self.key["device"], self.key["ranks_per_node"]))
             joined = any(level.chips > 1.0 for level in machine.system.fabric)
             costs = [
-                law.cost(operator, count, reuse or replay(operator, copies)) if joined or not isinstance(operator, Collective) else _unjoined(operator, count)
+                law.cost(operator, count, self._reuse(operator)) if joined or not isinstance(operator, Collective) else _unjoined(operator, count)
                 for operator, count in self.calls
             ]
-            served = self.key["op"] in (FIRST, STEP)
-            timing = Timing("graph") if served else timing
+            served, own_host = self.key["op"] in (FIRST, STEP), machine.engine.execution == "host"
+            timing = Timing("graph") if served or own_host else timing
             done = replace(_added(costs, len(self.index), timing, Confidence(machine, timing, law.fidelity)), notes=law.notes)
             return self._served(done, context) if served else done
+
+    def _reuse(self, operator: Operator) -> Reuse:
+        """What was touched since an operator's operands were."""
+        if len(self.calls) > 1:
+            return inside(self.calls, 1.0 if self.copies is None else self.copies)
+        if self.copies is not None:
+            return replay(operator, self.copies, whole=True)
+        return replay(operator, source_of(self.key["source"]).weight_copies)
 
     def _served(self, alone: Prediction, context: Context) -> Prediction:
         """What the device does alone, behind a serving framework."""
@@ -172,7 +182,8 @@ def batches_of(table: Table) -> Iterator[Batch]:
         rows = frame.iloc[places]
         host_s = rows["host_us"].to_numpy(np.float64) * 1e-6 if "host_us" in rows.columns else None
         calls = OPERATIONS[key["op"]].build(rows_of(key["op"], rows, key["dtype"], key["kv_dtype"], key))
-        yield Batch(rows.index.to_numpy(), key, calls, host_s)
+        copies = rows["copies"].to_numpy(np.float64) if "copies" in rows.columns else None
+        yield Batch(rows.index.to_numpy(), key, calls, host_s, None if copies is None or np.isnan(copies).any() else copies)
 
 
 def predict(table: Table, context: Context) -> tuple[Table, list[tuple[np.ndarray[Any, np.dtype[np.int64]], Prediction]]]:
@@ -231,7 +242,7 @@ def _law(key: Mapping[str, Any], context: Context, timing: Timing) -> CostLaw:
     system = system_of_rows(key["device"], key["ranks_per_node"])
     if operation.family == "collective" and not any(level.chips > 1.0 for level in system.fabric):
         raise MachineError(f"no fabric joins the chips of {system.name}" + (", one a node" if key["ranks_per_node"] else ""))
-    library = key["kernel"] if operation.by_kernel else operation.library
+    library = (key["kernel"] if operation.by_kernel else operation.library) or key["library"]
     return cost_law(machine_of(system), context.fidelity, timing, library, correction=context.correction)
 
 

@@ -43,6 +43,8 @@ class Options:
         Whether each device is judged by coefficients that were fitted without it and its relatives.
     correction : bool
         Whether the learned correction is applied.
+    on : str
+        A machine instead of the devices that the tables name; empty for those.
     """
 
     fidelity: str = "tile"
@@ -51,6 +53,7 @@ class Options:
     sample: int | None = None
     left_out: bool = False
     correction: bool = True
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ class Predicted:
 
 def predicted(table: Table, options: Options) -> Predicted:
     """Predictions for every row of a table that can have one."""
+    if options.on:
+        table = replace(table, frame=table.frame.assign(device=options.on))
     table = checked(table)
     context = Context(options.fidelity, timing=options.timing, left_out=options.left_out, correction=options.correction)
     table, fitted = fit_frameworks(table, lambda rows: times_of(rows, replace(context, frameworks=_known(rows, 0.0))))

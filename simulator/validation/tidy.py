@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REQUIRED = ("device", "op", "dtype", "measured_us")
-TEXTS = ("source", "device", "op", "dtype", "timing", "kernel")
+TEXTS = ("source", "device", "op", "dtype", "timing", "kernel", "library")
 TIMINGS = ("kernel", "graph", "eager")
 TIMING_WORDS = {
     "cuda_graph": "graph", "cudagraph": "graph", "hip_graph": "graph", "profiler": "kernel", "kineto": "kernel", "nsys": "kernel", "events": "eager",
@@ -93,8 +93,9 @@ def tidy(file: str, frame: pd.DataFrame) -> Table:
     source = frame["source"].where(frame["source"] != "", stem) if "source" in frame.columns else stem
     frame = frame.assign(source=source)
     frame["timing"] = _timing(frame)
-    if "kernel" not in frame.columns:
-        frame["kernel"] = ""
+    for name in ("kernel", "library"):
+        if name not in frame.columns:
+            frame[name] = ""
     table = Table(file, frame)
     measured = numbers(frame["measured_us"])
     table = table.without(~((measured > 0.0) & np.isfinite(measured)), "measured_us is not a positive number", "measured_us")

@@ -1,0 +1,25 @@
+"""``roofscape measure``: run real kernels on this machine and write what they took."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from roofscape.files import check_writable
+from simulator.measurement.session import measure, plan
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure a suite into a tidy table."""
+    check_writable(options.out)
+    session = plan(options.device, options.suite, options.backend, options.timing, options.name, options.budget, options.rounds)
+    from roofscape.report.progress import progress_bar
+
+    with progress_bar("measuring") as progress:
+        out = measure(session, Path(options.out), progress)
+    from simulator.measurement.trace import read_trace
+
+    rows = read_trace(out).rows
+    disturbed = sum(r["disturbed"] for r in rows) / max(1.0, sum(r["repeats"] for r in rows))
+    print(f"{out}: {len(rows):,} rows; {disturbed:.0%} of all repeats were disturbed by other programs")
+    print(f"next: roofscape calibrate {out} --spec this_machine.yaml")
