@@ -7,9 +7,11 @@ blocks waste at their edges, `dk` what a block of results costs to load and stor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from magnitudes.arrays import Real, maximum, minimum, total, where
 from magnitudes.datatypes import AnyDataType
+from simulator.cost import fastest
 from simulator.host.library import Constants, entry
 from simulator.host.streams import Stream, cores_of, fork_s, overlapped, stream_parts, threads_for
 from simulator.machine import Machine
@@ -41,22 +43,29 @@ def product_cost(product: Product, streams: list[Stream], machine: Machine, row:
     row : mapping
         Of a library and data type: ``sustained`` share of the rate, ``dm``, ``dn``, ``dk``;
         ``pack``: cost of packing, in plain readings of the operands by one core;
-        ``grain``: multiply-adds that bring in another core; ``fork_s``; ``each_s`` of every product of a batch; ``few_rows``: up to which nothing
-        is packed (a matrix by a vector); ``reach``, ``thin_reach``: how much slower than a plain loop operands come from the tiers, packed or
+        ``grain``: multiply-adds that bring in another core; ``fork_s``; ``each_s`` of every product of a batch; ``few_rows``: up to which
+        nothing need be packed (a matrix by a vector); ``reach``, ``thin_reach``: how much slower than a plain loop operands come from the tiers, packed or
         not; ``sharpness`` of the overlap; ``over_batch``: whether cores share a batch or each product.
     """
+    packed = _way(product, streams, machine, row, memory, packed=True)
+    if row["few_rows"] <= 0.0:
+        return packed
+    thin_s, parts = _way(product, streams, machine, row, memory, packed=False)
+    return fastest([packed, (where(product.m <= row["few_rows"], thin_s, inf), parts)])
+
+
+def _way(product: Product, streams: list[Stream], machine: Machine, row: Constants, memory: Constants, *, packed: bool) -> tuple[Real, dict[str, Real]]:
+    """Products with their panels packed first, or read as they lie."""
     shared = row["over_batch"] > 0.0
     threads = threads_for(product.batch * product.work if shared else product.work, row["grain"], machine)
     threads = minimum(threads, maximum(product.batch, 1.0)) if shared else threads
-    share = threads / cores_of(machine)
-    packed = where(product.m <= row["few_rows"], 0.0, 1.0)
-    reach = maximum(where(product.m <= row["few_rows"], row["thin_reach"], row["reach"]), 1.0)
+    reach = max(row["reach" if packed else "thin_reach"], 1.0)
     parts = {name: reach * part for name, part in stream_parts(streams, machine, threads, memory).items()}
-    rate = machine.matrix_flop_per_s(product.element) * share * minimum(row["sustained"], 1.0)
-    flop = 2.0 * (product.m + packed * row["dm"]) * (product.n + row["dn"]) * (product.k + row["dk"])
+    rate = machine.matrix_flop_per_s(product.element) * threads / cores_of(machine) * min(row["sustained"], 1.0)
+    flop = 2.0 * (product.m + (row["dm"] if packed else 0.0)) * (product.n + row["dn"]) * (product.k + row["dk"])
     parts["matrix"] = product.batch * flop / rate
     alone = stream_parts([s for s in streams if not s.written], machine, 1.0, memory)  # one core packs, the others wait
-    parts["pack"] = packed * row["pack"] * total(alone.values()) / (threads if shared else 1.0)
+    parts["pack"] = (row["pack"] if packed else 0.0) * total(alone.values()) / (threads if shared else 1.0)
     starts = product.batch / threads if shared else product.batch
     forks = 1.0 if shared else product.batch
     return overlapped(parts, machine, row["sharpness"]) + starts * row["each_s"] + forks * fork_s(threads, row), parts

@@ -47,21 +47,32 @@ def stream_parts(streams: Iterable[Stream], machine: Machine, threads: Real, mem
     threads : Real
         Cores that work.
     memory : mapping
-        ``draw_cache`` and ``draw_memory``: how much more than its even share of a tier one core can draw; ``write``: traffic of a byte written
-        (2 where the line is fetched first); ``sustained``: share of the ceiling that an
-        ordinary loop gets; ``keeps``, ``keeps_sharpness``: share of a cache that data to be used again may fill, and how sudden the end is.
+        ``draw_cache``: how much more than its even share of a cache one core can draw; ``flying_byte``: what a core keeps in flight to memory,
+        which over the latency is what it can draw (Little's law); ``sustained``: share of the ceiling that an ordinary loop gets; ``write``:
+        traffic of a byte written (2 where the line is fetched first); ``keeps``, ``keeps_sharpness``: share of a cache that data to be used
+        again may fill, and how sudden the end is.
     """
     parts: dict[str, Real] = {}
     share, streams = threads / cores_of(machine), tuple(streams)
     reaching = [_moved(s, memory) for s in streams]  # bytes of each stream that nearer tiers did not serve
+    rate: Real = 0.0
     for place, tier in enumerate(machine.tiers):
         last = place == len(machine.tiers) - 1
         missed = [r if last else r * _missed(s, machine, place, share, memory) for s, r in zip(streams, reaching, strict=True)]
         served = total(reaching) if last else maximum(total(reaching) - total(missed), 0.0)
-        drawn = minimum(share * maximum(memory["draw_memory" if last else "draw_cache"], 1.0), 1.0)
-        parts[tier.name] = served / (tier.bandwidth_byte_per_s * drawn * minimum(memory["sustained"], 1.0))
+        drawn = _drawn_byte_per_s(tier, machine, threads, memory, last=last)
+        rate = drawn if place == 0 else minimum(rate, drawn)  # what comes from afar passes the nearer tiers
+        parts[tier.name] = served / rate
         reaching = missed
     return parts
+
+
+def _drawn_byte_per_s(tier: Tier, machine: Machine, threads: Real, memory: Constants, *, last: bool) -> Real:
+    """What some cores draw from a tier together: of caches their share and more, of memory what they keep in flight, but at least their share."""
+    ceiling = tier.bandwidth_byte_per_s * min(memory["sustained"], 1.0)
+    even = ceiling / cores_of(machine)
+    alone = maximum(even, memory["flying_byte"] / maximum(tier.latency_s, LEAST_S)) if last else even * max(memory["draw_cache"], 1.0)
+    return minimum(ceiling, threads * alone)
 
 
 def _moved(stream: Stream, memory: Constants) -> Real:

@@ -54,6 +54,7 @@ def bandwidth(frame: pd.DataFrame, tiers: tuple[Tier, ...]) -> dict[str, Ceiling
 
 def _flop(rows: pd.DataFrame) -> pd.Series[float]:
     """Work of products, and of convolutions by their sizes."""
+    rows = rows.reindex(columns=list(dict.fromkeys((*rows.columns, "m", "n", "k"))))
     flop: pd.Series[float] = 2.0 * rows["m"] * rows["n"] * rows["k"]
     if "kernel_h" not in rows.columns:
         return flop

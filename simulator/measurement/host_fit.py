@@ -25,7 +25,7 @@ WIDTH = 1.0  # of the priors, on logarithms
 LEAST_ROWS = 4  # fewer rows of an operator leave its constants alone
 
 ELEMENTWISE = ("add", "mul", "div", "addu", "relu", "exp", "tanh", "sigmoid", "gelu", "silu", "copy", "triad")
-MEMORY = ("memory.draw_cache", "memory.draw_memory", "memory.write", "memory.sustained", "memory.sharpness", "memory.keeps", "memory.keeps_sharpness")
+MEMORY = tuple(f"memory.{c}" for c in ("draw_cache", "flying_byte", "write", "sustained", "sharpness", "keeps", "keeps_sharpness"))
 PRODUCT = ("sustained", "dm", "dn", "dk", "pack", "grain", "fork_s", "each_s", "calls", "reach", "thin_reach", "sharpness")
 FUSED = ("block", "diagonal", "dq", "dd", "sustained", "instructions", "each_s", "calls", "reach", "sharpness")
 ROW = ("instructions", "row_clk", "again", "calls", "sharpness")
