@@ -42,7 +42,7 @@ def product_cost(product: Product, streams: list[Stream], machine: Machine, row:
     ----------
     row : mapping
         Of a library and data type: ``sustained`` share of the rate, ``dm``, ``dn``, ``dk``;
-        ``pack``: cost of packing, in plain readings of the operands by one core;
+        ``pack``: cost of packing, in plain readings of the operands;
         ``grain``: multiply-adds that bring in another core; ``fork_s``; ``each_s`` of every product of a batch; ``few_rows``: up to which
         nothing need be packed (a matrix by a vector); ``reach``, ``thin_reach``: how much slower than a plain loop operands come from the tiers, packed or
         not; ``sharpness`` of the overlap; ``over_batch``: whether cores share a batch or each product.
@@ -64,8 +64,8 @@ def _way(product: Product, streams: list[Stream], machine: Machine, row: Constan
     rate = machine.matrix_flop_per_s(product.element) * threads / cores_of(machine) * min(row["sustained"], 1.0)
     flop = 2.0 * (product.m + (row["dm"] if packed else 0.0)) * (product.n + row["dn"]) * (product.k + row["dk"])
     parts["matrix"] = product.batch * flop / rate
-    alone = stream_parts([s for s in streams if not s.written], machine, 1.0, memory)  # one core packs, the others wait
-    parts["pack"] = (row["pack"] if packed else 0.0) * total(alone.values()) / (threads if shared else 1.0)
+    reading = stream_parts([s for s in streams if not s.written], machine, threads if shared else cores_of(machine), memory)  # all cores pack
+    parts["pack"] = (row["pack"] if packed else 0.0) * total(reading.values())
     starts = product.batch / threads if shared else product.batch
     forks = 1.0 if shared else product.batch
     return overlapped(parts, machine, row["sharpness"]) + starts * row["each_s"] + forks * fork_s(threads, row), parts

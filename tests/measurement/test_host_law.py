@@ -123,7 +123,7 @@ def test_what_lies_in_cache_comes_faster() -> None:
     faster = tiers["llc"].bandwidth_byte_per_s / tiers["ddr"].bandwidth_byte_per_s
     assert 0.5 * faster < cold / warm <= faster
     for lib in ("numpy", "torch"):
-        assert np.all(time_s("add", SIZES, system(), lib) >= time_s("add", SIZES, system(), lib, reuse=Reuse(1e6, 1e6, 1e6)))
+        assert np.all(time_s("add", SIZES, system(), lib) >= time_s("add", SIZES, system(), lib, reuse=Reuse(1e6, 1e6, 1e6)) * (1 - 1e-9))
 
 
 def test_numpy_computes_gelu_on_one_core_in_nine_loops() -> None:
