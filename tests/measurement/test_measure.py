@@ -30,7 +30,7 @@ FEW = [case("gemm", "fp32", m=8, n=8, k=8), case("add", "fp32", rows=4, cols=8),
 def small_plan(monkeypatch: pytest.MonkeyPatch, rounds: int = 1) -> Plan:
     """A session of four small kernels."""
     monkeypatch.setattr(session, "suite", lambda name, device: FEW)
-    return Plan("cpu", "quick", (NumpyBackend(cache_byte=2.0**12),), ("eager",), "this-machine", 0.02, rounds, {"processor": "any"})
+    return Plan("cpu", "quick", (NumpyBackend(cache_byte=2.0**12),), ("eager",), "this-machine", 1e3, rounds, {"processor": "any"})
 
 
 def fixed_clock(monkeypatch: pytest.MonkeyPatch) -> None:
