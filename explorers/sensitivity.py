@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from magnitudes.arrays import Column
 SMALL = 0.01  # one percent up and down
 TIER_FIELDS = ("capacity", "bandwidth", "latency")
 LINK_FIELDS = ("bandwidth", "latency")
+UNITS = ("multiprocessors", "cores", "arrays", "units", "compute_units")  # counts that bring their own arithmetic along
 
 
 def parameters(question: Question) -> list[str]:
@@ -45,7 +46,8 @@ def elasticities(question: Question, design: Mapping[str, Any] | None = None, ou
     """Percent of `output` per percent of each hardware parameter, for one design.
 
     A central difference of logarithms over one percent up and down: -1 means that the time falls as the parameter grows, 0
-    that it does not matter. Where waves are quantised the answer is that of the nearest whole wave.
+    that it does not matter. Where waves are quantised the answer is that of the nearest whole wave. More units (multiprocessors, cores, arrays)
+    bring their share of the matrix and vector rates along; the rates by themselves are faster units.
 
     Parameters
     ----------
@@ -73,7 +75,13 @@ def gains(question: Question, factor: float = 1.1, design: Mapping[str, Any] | N
 def _varied(question: Question, design: Mapping[str, Any] | None, factor: float, output: str) -> dict[str, float]:
     """The output with each parameter multiplied in turn: one row a parameter."""
     paths = parameters(question)
-    rows = np.arange(len(paths))
-    columns: dict[str, Column] = {path + FACTOR: np.where(rows == i, factor, 1.0) for i, path in enumerate(paths)}
+    columns: dict[str, Column] = {path + FACTOR: np.array([factor if path in _together(paths, p) else 1.0 for p in paths]) for path in paths}
     values = output_of(question.estimate({**(design or {}), **columns}), output)
     return dict(zip(paths, np.broadcast_to(values, len(paths)).tolist(), strict=True))  # type: ignore[arg-type]
+
+
+def _together(paths: Sequence[str], varied: str) -> set[str]:
+    """What changes with a parameter: itself, and with a count of units the rates that they add up to."""
+    owner, _, key = varied.partition(".")
+    rates = {f"{owner}.matrix", f"{owner}.vector"} if key in UNITS else set()
+    return {varied} | (rates & set(paths))
