@@ -19,7 +19,10 @@ def run(options: argparse.Namespace) -> None:
         out = measure(session, Path(options.out), progress)
     from simulator.measurement.trace import read_trace
 
-    rows = read_trace(out).rows
+    found = read_trace(out)
+    rows = found.rows
     disturbed = sum(r["disturbed"] for r in rows) / max(1.0, sum(r["repeats"] for r in rows))
     print(f"{out}: {len(rows):,} rows; {disturbed:.0%} of all repeats were disturbed by other programs")
+    if "skipped" in found.environment:
+        print(f"skipped: {found.environment['skipped']}")
     print(f"next: roofscape calibrate {out} --spec this_machine.yaml")

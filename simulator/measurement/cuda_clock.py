@@ -35,8 +35,8 @@ def cuda_clock(torch: Any, timing: str) -> Callable[[Callable[..., object], Sequ
     return lambda call, sets: clocks[timing](torch, call, sets)
 
 
-def _warmed(torch: Any, call: Callable[..., object], sets: Sequence[tuple[Any, ...]]) -> None:
-    """A round over the sets on a side stream, as captures need it."""
+def _warmed(torch: Any, call: Callable[..., object], sets: Sequence[tuple[Any, ...]]) -> Any:
+    """A round over the sets on a side stream, as captures need it; the stream, for libraries keep handles of their own for each."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -44,6 +44,7 @@ def _warmed(torch: Any, call: Callable[..., object], sets: Sequence[tuple[Any, .
             call(*arguments)
     torch.cuda.current_stream().wait_stream(side)
     torch.cuda.synchronize()
+    return side
 
 
 def _between_events(torch: Any, work: Callable[[], object]) -> float:
@@ -70,10 +71,10 @@ def _eager(torch: Any, call: Callable[..., object], sets: Sequence[tuple[Any, ..
 
 
 def _graphed(torch: Any, call: Callable[..., object], sets: Sequence[tuple[Any, ...]]) -> Once:
-    _warmed(torch, call, sets)
+    side = _warmed(torch, call, sets)
     order = [*sets] * max(1, -(-GRAPH_CALLS // len(sets)))
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=side):
         for arguments in order:
             call(*arguments)
     graph.replay()

@@ -133,19 +133,28 @@ def measure(plan: Plan, out: Path, progress: Callable[[int, int, str], None] = l
     Raises
     ------
     MeasurementError
-        If the file cannot be written, or holds another environment's rows.
+        If the file cannot be written, holds another environment's rows, or nothing could be measured. A case that fails is skipped, and the
+        environment says so.
     """
     jobs = plan.jobs()
     rows = trace.begin(out, plan.environment)
     done = {_key({**row, "round": r}) for row in rows for r in (range(int(row["rounds"])) if "rounds" in row else (row["round"],))}
     left = [job for job in jobs if _key(_labels(plan, job)) not in done]
+    skipped: dict[str, str] = {}
     case_s = CASE_S if plan.budget_s is None else plan.budget_s / max(1, len(left))
     for number, job in enumerate(left):
         progress(len(jobs) - len(left) + number, len(jobs), f"{job.backend.name} {job.case.op} {job.case.dtype}")
-        row = row_of(plan, job, case_s)
+        try:
+            row = row_of(plan, job, case_s)
+        except (RuntimeError, MemoryError) as error:  # what a library or device does not have, or has no room for
+            skipped[f"{job.backend.name} {job.case.op} {job.case.dtype}"] = str(error).partition("\n")[0]
+            continue
         trace.append(out, row)
         rows.append(row)
-    trace.finish(out, plan.environment, rows)
+    said = "; ".join(f"{what}: {why}" for what, why in skipped.items())
+    if not rows:
+        raise MeasurementError(f"no kernel could be measured: {said}")
+    trace.finish(out, plan.environment | ({"skipped": said} if said else {}), rows)
     return out
 
 

@@ -15,6 +15,7 @@ from simulator.measurement.work import RandomPool, Work
 Tensor: TypeAlias = Any  # torch.Tensor: the library is an extra
 
 DTYPES = {"fp64": "float64", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp8": "float8_e4m3fn"}
+FP8_SINCE = (8, 9)  # compute capability of the first GPUs with fp8 units (Ada)
 HOST_DTYPES = ("fp64", "fp32", "bf16")  # PyTorch multiplies fp16 without a library on processors: thousands of times slower, and nobody does
 
 
@@ -191,6 +192,8 @@ class TorchBackend:
                 raise MeasurementError("PyTorch sees no GPU here; check the driver and that a CUDA or ROCm build is installed, or use --device cpu")
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
             torch.backends.cudnn.benchmark = True
+            torch.backends.cuda.enable_cudnn_sdp(False)  # attention is flash attention, which rows are labelled as
+            torch.backends.cuda.enable_mem_efficient_sdp(False)
         else:
             torch.set_num_threads(reported().cores)
         object.__setattr__(self, "cache_byte", self._cache_byte())
@@ -201,7 +204,7 @@ class TorchBackend:
         return float(getattr(load_torch().cuda.get_device_properties(0), "L2_cache_size", 0) or 64 * 2**20)
 
     def knows(self, case: Case) -> bool:
-        if case.dtype == "fp8" and case.op != "gemm":
+        if case.dtype == "fp8" and (case.op != "gemm" or self.device == "cpu" or load_torch().cuda.get_device_capability() < FP8_SINCE):
             return False
         return case.op in kernels() and case.dtype in (DTYPES if self.device == "cuda" else HOST_DTYPES)
 

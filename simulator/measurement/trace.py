@@ -16,7 +16,7 @@ from typing import Any
 from simulator.measurement.environment import MeasurementError
 
 ENVIRONMENT = b"roofscape.environment"  # key of the parquet schema's metadata
-VARYING = ("date",)  # of an environment, that may differ between two parts of a trace
+VARYING = ("date", "skipped")  # of an environment, that may differ between two parts of a trace
 # Columns that do not say what was measured, but how it went.
 OUTCOMES = ("measured_us", "p10_us", "p90_us", "min_us", "repeats", "disturbed", "copies", "clock_hz", "power_w", "rounds", "round_spread")
 Row = dict[str, Any]

@@ -42,7 +42,8 @@ class Device:
         yield
 
     @contextmanager
-    def capture(self, graph: Graph) -> Iterator[None]:
+    def capture(self, graph: Graph, stream: Stream) -> Iterator[None]:
+        assert isinstance(stream, Stream)
         self.capturing = graph.kernels
         yield
         self.capturing = None

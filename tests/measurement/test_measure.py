@@ -151,6 +151,29 @@ def test_another_environment_does_not_continue_a_trace(tmp_path: Path, monkeypat
         measure(replace(how, environment={"processor": "other"}), out)
 
 
+def test_a_kernel_that_fails_is_skipped_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed_clock(monkeypatch)
+    how, real = small_plan(monkeypatch), session.row_of
+
+    def some_fail(plan: Plan, job: Any, budget_s: float) -> dict[str, Any]:
+        if job.case.op in broken:
+            raise RuntimeError("out of memory\nat length")
+        return real(plan, job, budget_s)
+
+    monkeypatch.setattr(session, "row_of", some_fail)
+    broken = {"gemm"}
+    found = trace.read_trace(measure(how, tmp_path / "some.parquet"))
+    assert [r["op"] for r in found.rows] == ["add", "softmax", "exp"]
+    assert found.environment["skipped"] == "numpy gemm fp32: out of memory"
+    broken = set()
+    again = trace.read_trace(measure(how, tmp_path / "some.parquet"))
+    assert len(again.rows) == 4
+    assert "skipped" not in again.environment
+    broken = {"gemm", "add", "softmax", "exp"}
+    with pytest.raises(MeasurementError, match="no kernel could be measured: numpy gemm fp32: out of memory"):
+        measure(how, tmp_path / "none.parquet")
+
+
 def test_the_fastest_round_counts() -> None:
     rows = [{"op": "add", "round": i, "measured_us": us, "repeats": 3.0} for i, us in enumerate((3.0, 2.0, 4.0))]
     best = trace.best_rounds(rows)
