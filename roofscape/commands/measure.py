@@ -8,6 +8,8 @@ from pathlib import Path
 from roofscape.files import check_writable
 from simulator.measurement.session import measure, plan
 
+BUSY = 0.1  # share of disturbed repeats from which on medians are not to be trusted
+
 
 def run(options: argparse.Namespace) -> None:
     """Measure a suite into a tidy table."""
@@ -23,6 +25,8 @@ def run(options: argparse.Namespace) -> None:
     rows = found.rows
     disturbed = sum(r["disturbed"] for r in rows) / max(1.0, sum(r["repeats"] for r in rows))
     print(f"{out}: {len(rows):,} rows; {disturbed:.0%} of all repeats were disturbed by other programs")
+    if disturbed > BUSY:
+        print("the machine is busy: measure at a quieter time, with --rounds 3 or more, or under a real-time policy (chrt --fifo 5 roofscape measure ...)")
     if "skipped" in found.environment:
         print(f"skipped: {found.environment['skipped']}")
     print(f"next: roofscape calibrate {out} --spec this_machine.yaml")
