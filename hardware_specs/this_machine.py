@@ -1,7 +1,7 @@
 """The processor that this program runs on, as a spec read from the operating system.
 
 Clock and caches come from the system's own report. What the system does not report is derived or assumed, and says so:
-`roofscape calibrate` replaces those values by measured ones.
+`roofscape calibrate` replaces rates and bandwidths by measured ones.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def tree_of(machine: Reported) -> dict[str, Any]:
         "sources": {
             "system": {"kind": "measured", "title": "read from the operating system (/proc/cpuinfo, /sys, sysconf)"},
             "lanes": {"kind": "derived", "title": f"cores x two FMA pipes x {machine.lanes} fp32 lanes (widest vector flag of /proc/cpuinfo) x clock"},
-            "guess": {"kind": "assumed", "title": "not reported by the system; `roofscape calibrate` measures it"},
+            "guess": {"kind": "assumed", "title": "not reported by the system; `roofscape calibrate` measures bandwidths, latencies stay assumed"},
         },
         "tiers": {
             "l2": _cache(cores * machine.private_cache_byte, cores * 64 * clock_hz, "4 ns"),
