@@ -13,6 +13,10 @@ from magnitudes.units import bare_name, show
 Design = Mapping[str, Any]
 NAMES = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp", "dtype", "timing")
 
+EXTRAPOLATED = (
+    "extrapolated: a part that matters is like nothing measured (its operator, size, format, generation or execution model); the interval is the widest known"
+)
+
 
 def inputs_of(design: Design) -> dict[str, str]:
     """What was asked, by name: scenario, cut, formats, and the hardware numbers that were set."""

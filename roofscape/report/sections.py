@@ -7,7 +7,7 @@ from typing import Any
 
 from magnitudes.units import show
 from roofscape.report.html import element, table, text
-from roofscape.report.inputs import differing, inputs_of
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of
 
 Design = Mapping[str, Any]
 PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
@@ -63,7 +63,13 @@ def remarks(design: Design) -> str:
     """What a reader must know: why a design is infeasible, what its law leaves out, whether it was extrapolated."""
     lines = [text("p", f"infeasible: {design['reason']}", class_="remark bad")] if design["reason"] else []
     if design.get("extrapolated"):
-        lines.append(text("p", "extrapolated: outside the shapes and machines that the corrections were fitted on", class_="remark"))
+        lines.append(
+            text(
+                "p",
+                EXTRAPOLATED,
+                class_="remark",
+            )
+        )
     return "".join([*lines, *(text("p", note, class_="remark") for note in design["notes"])])
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magnitudes.units import show
-from roofscape.report.inputs import differing, inputs_of
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of
 
 BARS = " ▏▎▍▌▋▊▉█"
 
@@ -50,7 +50,7 @@ def show_design(design: Mapping[str, Any]) -> None:
     out = console()
     out.print(Text(headline(design), style="bold"))
     out.print(Text("\n".join(_answers(design))))
-    extrapolated = ["extrapolated: outside the shapes and machines that the corrections were fitted on"] if design.get("extrapolated") else []
+    extrapolated = [EXTRAPOLATED] if design.get("extrapolated") else []
     for note in [*design["notes"], *extrapolated]:
         out.print(Text(f"note: {note}", style="yellow"))
     if design["reason"]:
@@ -78,11 +78,11 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
     unit = "images/s" if images else "token/s"
     lines = []
     if design["ttft_s"] is not None:
-        lines.append(f"  TTFT        {show(design['ttft_s'], 's'):>10}   time to first token: the prefill pass, which yields it{_interval(design, 'ttft_s')}")
+        lines.append(f"  TTFT        {show(design['ttft_s'], 's'):>10}{_interval(design, 'ttft_s')}   time to first token: the prefill pass, which yields it")
     if design["tpot_s"] is not None:
         meaning = "time per output token: mean decode step, the first token not counted"
-        lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}   {meaning}{_interval(design, 'tpot_s')}")
-    lines.append(f"  time        {show(design['time_s'], 's'):>10}   the whole scenario{_interval(design, 'time_s')}")
+        lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}{_interval(design, 'tpot_s')}   {meaning}")
+    lines.append(f"  time        {show(design['time_s'], 's'):>10}{_interval(design, 'time_s')}   the whole scenario")
     lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
     shares = sorted(design["bounds"].items(), key=lambda item: -item[1])
     lines.append(f"  bound       {design['bound']:>10}   " + ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005))
@@ -90,9 +90,13 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
 
 
 def _interval(design: Mapping[str, Any], key: str) -> str:
-    """The 90 % interval of a figure, where one is known."""
+    """The 90 % interval of a figure, where one is known, and whether nothing like it was measured."""
     span = (design.get("interval90") or {}).get(key)
-    return f"; 90 %: {show(span[0], 's')} to {show(span[1], 's')}" if span else ""
+    if not span:
+        return ""
+    low, high = show(span[0], "s"), show(span[1], "s")
+    number, _, unit = low.partition(" ")
+    return f"  [{number if unit == high.partition(' ')[2] else low}, {high}] 90 % (extrapolated: {'yes' if design['extrapolated'] else 'no'})"
 
 
 def _rate(value: float, unit: str) -> str:

@@ -92,7 +92,7 @@ def test_intervals_are_shown_where_they_are_known(result: Estimate, design: dict
     assert "90 %: 9 ms to 12.5 ms" in cards(design)
     assert "20 us to 25 us (extrapolated)" in operator_table(design)
     written = page([result], [design])
-    assert "extrapolated: outside" in body_of(written)
+    assert "extrapolated: a part that matters" in body_of(written)
     bars = [t for f in data_of(written, "figures").values() if "data" in f for t in f["data"] if t.get("error_x")]
     assert any(abs(up - 32 * (2.5e-5 - design["operators"][2]["time_s"]) * 1e3) < 1e-9 for t in bars for up in t["error_x"]["array"])
 
