@@ -278,6 +278,8 @@ class Attention(Operator):
         A token attends to itself and those before it.
     window : Real, optional
         Tokens that a token attends to at most.
+    value_dim : Real, optional
+        Where values are the first so many columns of the keys (the latent vectors of MLA), which are then read once for both.
     decoding : bool
         Whether the kernel is one for a single query a sequence (`q_len` of one): a choice of kernel, so not read off a size that may vary.
     """
@@ -292,6 +294,7 @@ class Attention(Operator):
     head_dim: Real
     causal: bool = True
     window: Real | None = None
+    value_dim: Real | None = None
     decoding: bool = False
     element: AnyDataType = BF16
     state: AnyDataType = BF16
@@ -319,8 +322,18 @@ class Attention(Operator):
         return self.kv_len if self.window is None else minimum(self.kv_len, self.window + self.q_len - 1.0)
 
     @property
+    def pair_dim(self) -> Real:
+        """Multiply-adds of one head for a (query, key) pair: the score's and the value's."""
+        return self.head_dim + (self.head_dim if self.value_dim is None else self.value_dim)
+
+    @property
+    def kv_dim(self) -> Real:
+        """Elements that are cached of one token and key-value head."""
+        return 2.0 * self.head_dim if self.value_dim is None else self.head_dim
+
+    @property
     def matrix_flop(self) -> Real:
-        return 4.0 * self.batch * self.heads * self.pairs * self.head_dim
+        return 2.0 * self.batch * self.heads * self.pairs * self.pair_dim
 
     @property
     def vector_flop(self) -> Real:
@@ -329,13 +342,13 @@ class Attention(Operator):
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        rows = self.batch * self.heads * self.q_len * self.head_dim * self.element.byte
-        keys = self.batch * self.kv_heads * self.kv_read_len * self.head_dim * self.state.byte
+        rows = self.batch * self.heads * self.q_len * self.element.byte
+        keys = self.batch * self.kv_heads * self.kv_read_len * self.state.byte
         return (
-            Operand("q", rows, Residency.ACTIVATION),
-            Operand("k", keys, Residency.STATE),
-            Operand("v", keys, Residency.STATE),
-            Operand("o", rows, Residency.OUTPUT),
+            Operand("q", rows * self.head_dim, Residency.ACTIVATION),
+            Operand("k", keys * self.head_dim, Residency.STATE),
+            Operand("v", keys * (self.kv_dim - self.head_dim), Residency.STATE),
+            Operand("o", rows * (self.pair_dim - self.head_dim), Residency.OUTPUT),
         )
 
     @property

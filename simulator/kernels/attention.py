@@ -187,8 +187,8 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
     group = operator.heads / operator.kv_heads
     work = operator.batch * operator.kv_heads
     reach = _reach(operator, c.longest_window)
-    request_elements = 2.0 * operator.head_dim * reach
-    stream_byte = work * request_elements * operator.state.byte + 2.0 * operator.batch * operator.heads * operator.head_dim * operator.element.byte
+    request_elements = operator.kv_dim * reach
+    stream_byte = work * request_elements * operator.state.byte + operator.batch * operator.heads * operator.pair_dim * operator.element.byte
     blocks = work * ceil(group / c.group_rows)
     waves = maximum(1.0, blocks / units)
     draw = by_format(operator.state, lambda o: c.fp8_element_rate if is_narrow(o) else c.element_rate) * clock_hz
@@ -196,7 +196,7 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
         draw = draw * engine.shared_byte / FULL_SHARED_BYTE
     memory_s = stream_byte * byte_s(reuse.state_byte, machine, c.dram_eff, c.l2_eff)
     rate = c.matrix_eff * machine.matrix_flop_per_s(operator.element)
-    matrix_s = work * request_elements * maximum(group, PADDED_ROWS) * 2.0 / rate
+    matrix_s = work * operator.pair_dim * reach * maximum(group, PADDED_ROWS) * 2.0 / rate
     cache = {machine.cache.name: stream_byte / machine.cache.bandwidth_byte_per_s} if machine.cache is not None else {}
     setup_s = (waves - 1.0) * _setup_clk(c, operator, group) / clock_hz
     fixed_s = _fixed_s(c, operator, machine, timing)
