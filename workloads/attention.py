@@ -152,7 +152,7 @@ class CrossAttention:
         return 2.0 * self._inner / cut.tp * source * formats.state.byte
 
     def add(self, chain: Chain, hidden: float, flow: Flow, entry: str | None = None) -> None:
-        cut, formats, heads = flow.cut, flow.formats, self.heads / flow.cut.tp
+        formats, heads = flow.formats, self.heads / flow.cut.tp
         inner = heads * self.head_dim
         entry = entry or chain.nodes[-1].operator.name
         extra: tuple[str, ...] = ()
@@ -242,7 +242,9 @@ class LatentAttention:
         if self.q_rank:
             chain.add(linear("q_down", tokens, self.q_rank, hidden, formats), after=entry)
             chain.add(norm("q_norm", tokens, self.q_rank, "rms", formats))
-        q = chain.add(linear("q_up" if self.q_rank else "q", tokens, heads * self._key_dim, self.q_rank or hidden, formats), after=None if self.q_rank else entry)
+        q = chain.add(
+            linear("q_up" if self.q_rank else "q", tokens, heads * self._key_dim, self.q_rank or hidden, formats), after=None if self.q_rank else entry
+        )
         chain.add(linear("kv_down", tokens, self._latent, hidden, formats), after=entry)
         chain.add(norm("kv_norm", tokens, self.kv_rank, "rms", formats))
         rotated = chain.add(cache_write(tokens, heads * self.rope_dim, self._latent, formats), q)
@@ -282,3 +284,28 @@ class LatentAttention:
 def _per_head(name: str, heads: Real, rows: Real, columns: Real, inner: Real, formats: Precision) -> Contraction:
     """A product with weights of its own for each head."""
     return Contraction(name=name, batch=heads, m=rows, n=columns, k=inner, a=formats.activation, b=formats.weight, c=formats.stream)
+
+
+@dataclass(frozen=True, slots=True)
+class LinearMap:
+    """One square product in place of attention, as architecture searches leave it: no token sees another."""
+
+    label: str = ""
+
+    def parameters(self, hidden: float) -> float:
+        return hidden * hidden
+
+    def chip_parameters(self, hidden: float, cut: Parallelism) -> Real:
+        return hidden * hidden / cut.tp
+
+    def state_byte(self, run: Pass, cut: Parallelism, formats: Precision) -> Real:
+        return 0.0
+
+    def add(self, chain: Chain, hidden: float, flow: Flow, entry: str | None = None) -> None:
+        chain.add(linear("linear_map", flow.tokens, hidden, hidden / flow.cut.tp, flow.formats), after=entry)
+
+    def widest(self) -> float:
+        return 0.0
+
+    def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
+        return ()

@@ -17,11 +17,26 @@ SHIPPED = Path(__file__).parent / "models"
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A shipped model, its published weight count, and where both come from."""
+    """A shipped model, its published weight count, and where both come from.
+
+    Parameters
+    ----------
+    model : Model
+    published_parameters : float
+    source : str
+    digits : int, optional
+        Digits to which the count is published; all of them, if not said.
+    published_macs : float, optional
+        Multiply-adds of one image, where they are published.
+    macs_source : str
+    """
 
     model: Model
     published_parameters: float
     source: str
+    digits: int | None = None
+    published_macs: float | None = None
+    macs_source: str = ""
 
 
 def model_names() -> list[str]:
@@ -35,7 +50,11 @@ def entry(name: str) -> ModelEntry:
     file = SHIPPED / f"{name}.json"
     tree = json.loads(file.read_text(encoding="utf-8"))
     published = tree["_published"]
-    return ModelEntry(model_of(tree, name, str(file)), float(published["parameters"]), published["source"])
+    macs = published.get("macs")
+    return ModelEntry(
+        model_of(tree, name, str(file)), float(published["parameters"]), published["source"], published.get("digits"),
+        None if macs is None else float(macs), published.get("macs_source", ""),
+    )  # fmt: skip
 
 
 def find_model(name: str) -> Model:

@@ -97,6 +97,10 @@ class ExpertFeedForward:
         Width of the network that every token passes (0: none).
     shared_gate : bool
         Whether a one-column gate weighs the shared network.
+    bias : bool
+        Whether router and experts have biases.
+    router_bias : bool
+        Whether a bias of each expert balances the choice (DeepSeek-V3).
     """
 
     experts: float
@@ -106,6 +110,8 @@ class ExpertFeedForward:
     shared_gate: bool = False
     gated: bool = True
     label: str = ""
+    bias: bool = False
+    router_bias: bool = False
 
     @property
     def shared(self) -> DenseFeedForward | None:
@@ -113,16 +119,20 @@ class ExpertFeedForward:
         return DenseFeedForward(self.shared_inner, self.gated, "shared_") if self.shared_inner else None
 
     def _expert_parameters(self, hidden: float) -> float:
-        return hidden * self.inner * (3.0 if self.gated else 2.0)
+        wide = self.inner * (2.0 if self.gated else 1.0)
+        return hidden * (wide + self.inner) + (wide + hidden if self.bias else 0.0)
+
+    def _router_parameters(self, hidden: float) -> float:
+        return self.experts * (hidden + (1.0 if self.bias or self.router_bias else 0.0)) + (hidden if self.shared_gate else 0.0)
 
     def parameters(self, hidden: float, bias: bool) -> float:
         shared = self.shared.parameters(hidden, bias) if self.shared else 0.0
-        return self.experts * (self._expert_parameters(hidden) + hidden) + shared + (hidden if self.shared_gate else 0.0)
+        return self.experts * self._expert_parameters(hidden) + self._router_parameters(hidden) + shared
 
     def chip_parameters(self, hidden: float, bias: bool, cut: Parallelism) -> Real:
         experts = self.experts * self._expert_parameters(hidden) / (cut.ep * cut.expert_tp)
         shared = self.shared.chip_parameters(hidden, bias, cut) if self.shared else 0.0
-        return experts + shared + self.experts * hidden + (hidden if self.shared_gate else 0.0)
+        return experts + shared + self._router_parameters(hidden)
 
     def add(self, chain: Chain, hidden: float, tokens: Real, cut: Parallelism, formats: Precision) -> None:
         entry = chain.nodes[-1].operator.name

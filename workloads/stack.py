@@ -152,7 +152,8 @@ class Stack:
         """Heads, layers and widths that the degrees must divide."""
         parts = [half for part in self.layers for half in (*part.mixers, part.forward) if half is not None]
         experts = any(isinstance(part.forward, ExpertFeedForward) for part in self.layers)
-        distinct = {(rule.what, rule.size, rule.option): rule for half in parts for rule in half.cut_rules(cut)}
+        rules = [rule for half in parts for rule in half.cut_rules(cut)]
+        distinct = {(rule.what, rule.size if isinstance(rule.size, float) else None, rule.option): rule for rule in rules}
         return (
             *distinct.values(),
             DivisionRule("layers", self.depth, cut.pp, "--pp"),
@@ -251,4 +252,3 @@ class Stack:
         chain.count = cut.pp - 1.0
         message_byte = flow.tokens * self.hidden * flow.formats.stream.byte / cut.tp
         chain.add(Collective(name="stage_send", pattern="send", message_byte=message_byte, ranks=minimum(cut.pp, 2.0), span=2.0 * cut.tp * cut.dp))
-

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from workloads import catalog
 from workloads.catalog import find_model
 from workloads.importers.huggingface import ARCHITECTURES, model_of, read_config
 from workloads.model import ModelError
@@ -84,6 +85,7 @@ REQUIRED = {
     "gpt_neox": ["intermediate_size", "hidden_size"], "bert": ["max_position_embeddings", "intermediate_size", "vocab_size"], "resnet": ["depths"],
     "mistral": ["hidden_size"], "qwen2": ["vocab_size"], "qwen3": ["num_hidden_layers"], "gemma": ["vocab_size"],
 }  # fmt: skip
+ALIASES = {"llama4", "glm", "minimax"}  # other spellings of what is shipped
 BY_KIND = {config["model_type"]: config for config, _ in PUBLISHED}
 
 
@@ -91,8 +93,25 @@ def model(config: dict[str, Any], **changes: Any) -> Any:
     return model_of({k: v for k, v in (config | changes).items() if v != "left out"}, "mine", "config.json")
 
 
+SHIPPED = {tree["model_type"]: tree for file in sorted(catalog.SHIPPED.glob("*.json")) for tree in [json.loads(file.read_text())]}
+
+
 def test_every_architecture_is_tried() -> None:
-    assert set(BY_KIND) == set(ARCHITECTURES) == set(REQUIRED)
+    """A published configuration of each is here or shipped; those here are exact, those shipped are held to their counts in test_models."""
+    assert set(BY_KIND) == set(REQUIRED)
+    assert set(BY_KIND) | set(SHIPPED) | set(ALIASES) == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("kind", sorted({*SHIPPED, *BY_KIND}))
+def test_a_field_less_is_a_default_or_a_refusal_that_names_it(kind: str) -> None:
+    """Never another error, whatever is left out, and whatever stands in its place."""
+    config = {k: v for k, v in SHIPPED.get(kind, BY_KIND.get(kind, {})).items() if not k.startswith("_")}
+    for field in [f for f in config if f != "model_type"]:
+        for value in ("left out", -1, "4096", math.nan, {}, [], [-1], None):
+            try:
+                assert model(config, **{field: value}).parameters > 0
+            except ModelError as error:
+                assert "config.json: " in str(error)
 
 
 @pytest.mark.parametrize(("config", "parameters"), PUBLISHED, ids=lambda x: x["model_type"] if isinstance(x, dict) else "")

@@ -5,80 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from magnitudes.names import nearest
 from workloads.cnn import ResNet
 from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
+from workloads.importers import decoders, recurrent
+from workloads.importers.config import LARGEST, Config
 from workloads.model import Model, ModelError
 from workloads.transformer import Transformer
-
-LARGEST = 1e12  # no size of a network comes near
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A configuration's fields, with clear refusals."""
-
-    where: str
-    fields: Mapping[str, Any]
-
-    def whole(self, *keys: str) -> float:
-        """The same for a count.
-
-        Raises
-        ------
-        ModelError
-            If it is no positive whole number.
-        """
-        value = self.number(*keys)
-        if value != int(value):
-            raise ModelError(f"{self.where}: {self._spelling(*keys)} is {value:g}; it should be a whole number")
-        return value
-
-    def whole_or(self, default: float, *keys: str) -> float:
-        """The same, or `default` where none is there."""
-        return self.whole(*keys) if self._spelling(*keys) else default
-
-    def _spelling(self, *keys: str) -> str:
-        """The spelling that the file has; empty, if none."""
-        return next((key for key in keys if self.fields.get(key) is not None), "")
-
-    def number(self, *keys: str) -> float:
-        """The first of several spellings of a field.
-
-        Raises
-        ------
-        ModelError
-            If none is there, or the value is no positive number.
-        """
-        key = self._spelling(*keys)
-        if key:
-            return self._positive(key)
-        near = nearest(keys[0], self.fields)
-        hint = f" (near: {', '.join(near)})" if near else ""
-        raise ModelError(f"{self.where}: the field {' or '.join(keys)} is missing{hint}; add it to the configuration")
-
-    def number_or(self, default: float, *keys: str) -> float:
-        """The same, or `default` where none is there."""
-        return self.number(*keys) if self._spelling(*keys) else default
-
-    def flag(self, key: str, default: bool = False) -> bool:
-        """A true or false field."""
-        value = self.fields.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise ModelError(f"{self.where}: {key} is {value!r}; it should be true or false")
-        return value
-
-    def _positive(self, key: str) -> float:
-        value = self.fields[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
-            raise ModelError(f"{self.where}: {key} is {value!r}; it should be a positive number (at most {LARGEST:g})")
-        return float(value)
 
 
 def read_config(path: Path) -> Model:
@@ -248,4 +184,5 @@ def _resnet(c: Config, name: str) -> ResNet:
 ARCHITECTURES: dict[str, Callable[[Config, str], Model]] = {
     "llama": _llama, "mistral": _mistral, "mixtral": _mixtral, "qwen2": _qwen2, "qwen2_moe": _qwen2_moe, "qwen3": _qwen3, "qwen3_moe": _qwen3_moe,
     "gemma": _gemma, "gemma2": _gemma2, "gpt2": _gpt2, "opt": _opt, "bloom": _bloom, "gpt_neox": _gpt_neox, "bert": _bert, "resnet": _resnet,
+    **decoders.READERS, **recurrent.READERS,
 }  # fmt: skip
