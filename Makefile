@@ -51,7 +51,7 @@ wheel: $(VENV)/.dev  ## the built wheel, tried from another folder
 	.ci/wheel $(BIN)/python
 
 validation: $(VENV)/.core  ## judge the laws by the shared measurements: VALIDATION.md
-	$(BIN)/roofscape validate $(DATA) --judge VALIDATION.md
+	$(BIN)/roofscape validate $(DATA) --judge VALIDATION.md --trace tests/validation/measured/epyc-2core.parquet
 
 readme: $(VENV)/.core  ## write the outputs that the README shows anew
 	$(BIN)/python docs/write_readme.py

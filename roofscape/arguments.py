@@ -115,6 +115,7 @@ def add_validation(parser: Parser) -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="at most N rows of each group, evenly spread")
     parser.add_argument("--left-out", action="store_true", help="judge each device by coefficients that were fitted without its die")
     parser.add_argument("--judge", metavar="FILE", help="write how far off the laws are: seen, left out and corrected, beside a roofline (Markdown)")
+    parser.add_argument("--trace", metavar="PARQUET", help="with --judge: a processor's trace as well, of which a third is fitted and the rest judged")
     parser.add_argument("--json", action="store_true", help="print JSON: groups, headline, unscored")
     parser.add_argument("--csv", metavar="FILE", help="write all rows with their predictions")
     parser.add_argument("--html", metavar="FILE", help="write one self-contained page")
@@ -140,7 +141,8 @@ def add_measurement(parser: Parser) -> None:
 def add_calibration(parser: Parser) -> None:
     """From a trace to a spec."""
     parser.add_argument("trace", type=name, metavar="PARQUET", help="a table that roofscape measure wrote on a processor")
-    parser.add_argument("--spec", required=True, type=name, metavar="YAML", help="where the spec is written; the fitted corrections lie beside it")
+    parser.add_argument("--spec", type=name, metavar="YAML", help="where the spec is written; the fitted corrections lie beside it")
+    parser.add_argument("--judge", action="store_true", help="fit a third of the rows and tell how far off the others are; write nothing")
 
 
 def count(text: str) -> int:

@@ -51,11 +51,14 @@ def run(options: argparse.Namespace) -> int:
 def _judge(options: argparse.Namespace) -> int:
     """Write the judgement of the laws by a folder's tables."""
     from roofscape.report.judgement import judgement_text
+    from simulator.measurement.judgement import judge as judge_trace
+    from simulator.measurement.trace import read_trace
     from simulator.validation.judgement import WAYS, judge
 
     with progress_bar("judging") as progress:
         judged, done = judge(Path(options.path), options.sample, lambda way: progress(list(WAYS).index(way), len(WAYS), way))
-    write_whole(options.judge, judgement_text(judged, done))
+    trace = judge_trace(read_trace(Path(options.trace)), Path(options.trace).name) if options.trace else None
+    write_whole(options.judge, judgement_text(judged, done, trace))
     print(f"{sum(j.rows for j in judged):,} rows judged in {len(WAYS)} ways: {options.judge}")
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,12 @@ from simulator.host.library import library
 from simulator.measurement import trace
 from simulator.measurement.ceilings import product_rates
 from simulator.measurement.environment import MeasurementError
-from simulator.measurement.trace import Row, Trace
+from simulator.measurement.judgement import seen
+from simulator.measurement.trace import Trace
 from simulator.validation.run import Options, validate
 
 TRACE = Path(__file__).parents[1] / "validation" / "measured" / "epyc-2core.parquet"
 TARGET = 0.12  # mean over groups of MAPE, on the rows that the fit has not seen
-
-
-def third(row: Row) -> bool:
-    """Whether a row is in the third that the fit sees: by its operator, library and dimensions alone."""
-    words = sorted(f"{k}={v}" for k, v in row.items() if k not in (*trace.OUTCOMES, "round", "source", "device", "timing"))
-    return zlib.crc32(" ".join(words).encode()) % 3 == 0
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +35,8 @@ def measured() -> Trace:
 def calibrated(measured: Trace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A spec made from a third of the rows; the others lie beside it."""
     folder = tmp_path_factory.mktemp("calibrated")
-    for name, seen in (("seen", True), ("rest", False)):
-        trace.finish(folder / f"{name}.parquet", measured.environment, [r for r in measured.rows if third(r) == seen])
+    for name, chosen in (("seen", True), ("rest", False)):
+        trace.finish(folder / f"{name}.parquet", measured.environment, [r for r in measured.rows if seen(r) == chosen])
     assert main(["calibrate", str(folder / "seen.parquet"), "--spec", str(folder / "two-cores.yaml")]) == 0
     return folder
 
@@ -111,7 +105,7 @@ def rows_of(measured: Trace, tmp_path: Path, keep: Any, environment: dict[str, s
 
 
 def test_little_of_a_trace_moves_little(measured: Trace, tmp_path: Path) -> None:
-    few = rows_of(measured, tmp_path, lambda r: r["op"] in ("gemm", "copy") and r["library"] == "numpy" and third(r))
+    few = rows_of(measured, tmp_path, lambda r: r["op"] in ("gemm", "copy") and r["library"] == "numpy" and seen(r))
     assert main(["calibrate", few, "--spec", str(tmp_path / "few.yaml")]) == 0
     fits = json.loads((tmp_path / "few.host.json").read_text())["coefficients"]
     assert any(p.startswith("numpy.products.fp32") for p in fits)
@@ -167,3 +161,17 @@ def test_least_squares_finds_a_curve() -> None:
     y = 3.0 * np.exp(-1.5 * x)
     found = least_squares(lambda p: np.exp(p[0]) * np.exp(-np.exp(p[1]) * x) - y, np.zeros(2), steps=60, enough=1e-12)
     np.testing.assert_allclose(np.exp(found), [3.0, 1.5], rtol=1e-4)
+
+
+def test_judging_a_trace_is_one_command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["calibrate", str(TRACE), "--judge"]) == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith("mean over 52 groups: ")
+    assert float(last.split()[-1].rstrip("%")) <= 100.0 * TARGET
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_spec_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", str(TRACE)]) == 2
+    assert "--spec this_machine.yaml" in capsys.readouterr().err
