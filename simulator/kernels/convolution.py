@@ -9,8 +9,8 @@ from __future__ import annotations
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, both, ceil, equal, maximum, minimum, smallest, where
 from magnitudes.datatypes import DataTypeChoice
-from simulator.calibration import constant
-from simulator.kernels.elementwise import missed_byte
+from simulator.calibration import constant, table
+from simulator.kernels.elementwise import FP32, missed_byte
 from simulator.kernels.formats import format_by_format
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine, matrix_format
@@ -34,7 +34,7 @@ def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, r
     moving_s = maximum(parts[machine.memory.name], _floor_s(operator, machine))
     on_matrix_units = matrix_format(machine.engine, operator.a) is not None
     if on_matrix_units:
-        parts["matrix"] = _matrix_direct_s(operator, machine)
+        parts["matrix"] = _with_per_channel(operator, _matrix_direct_s(operator, machine), machine)
         work_s = maximum(parts["matrix"], moving_s)
     else:
         rate = machine.matrix_flop_per_s(operator.a)
@@ -42,6 +42,7 @@ def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, r
         direct_s = _tiled_s(
             operator.groups, _pixels(operator), operator.cout / operator.groups, _padded(depth), DIRECT_TILES, _constant("direct") * rate, machine
         )
+        direct_s = _with_per_channel(operator, direct_s, machine)
         work_s = _with_winograd(operator, maximum(direct_s, moving_s), moving_s, rate, machine)
         parts["vector"] = minimum(direct_s, work_s)
     return timing.finish_s(work_s, "convolution"), parts
@@ -74,6 +75,19 @@ def _matrix_direct_s(operator: Convolution, machine: Machine) -> Real:
     rate = _constant("matrix") * machine.matrix_flop_per_s(operator.a) * run_byte / (run_byte + _constant("half_run_byte"))
     depth = channels * operator.kernel_h * operator.kernel_w
     return _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, depth, DIRECT_TILES, rate, machine) + _constant("matrix_start_s")
+
+
+def _with_per_channel(operator: Convolution, tiled_s: Real, machine: Machine) -> Real:
+    """The better of tiles and a kernel that computes each output by itself on the vector units, where the convolution is grouped.
+
+    Tiles of a depthwise convolution hold one channel and waste the others' places; libraries have a kernel without tiles for it. Its
+    arithmetic reaches the share of the vector rate that elementwise kernels reach: no measurement of its own stands behind that.
+    """
+    if isinstance(operator.groups, float) and operator.groups == 1.0:
+        return tiled_s
+    math = table("streaming")["math_rate"]
+    rate = math.get(machine.chip.vendor, math["default"]) * machine.vector_flop_per_s(FP32)
+    return minimum(tiled_s, where(operator.groups > 1.0, operator.matrix_flop / rate, tiled_s))
 
 
 def _with_winograd(operator: Convolution, direct_s: Real, moving_s: Real, rate: Real, machine: Machine) -> Real:
