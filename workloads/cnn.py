@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from magnitudes.arrays import Real, maximum, total
 from workloads.chain import Chain
+from workloads.feature_maps import whole_images
 from workloads.feed_forward import linear
 from workloads.graph import Workload, fused
 from workloads.model import DivisionRule
@@ -106,8 +107,7 @@ class ResNet:
 
     def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
         """Whole images only: every degree but `dp` is one."""
-        what = "part that an image can be cut into (spread whole images with --dp)"
-        return tuple(DivisionRule(what, 1.0, degree, option) for option, degree in (("--tp", cut.tp), ("--pp", cut.pp), ("--ep", cut.ep)))
+        return whole_images(cut)
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The operators of one batch of images on one chip."""
