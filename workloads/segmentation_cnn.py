@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from workloads.feature_maps import FeatureMapNetwork, Shape, Sketch
 
 
