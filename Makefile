@@ -6,7 +6,7 @@ WORKERS ?= auto
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test snapshot validation readme lint types imports wheel notebooks bench clean
+.PHONY: help run test snapshot validation readme lint types imports wheel docs notebooks bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,11 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@ $(VENV)/.core $(VENV)/.test
+	@touch $@ $(VENV)/.core $(VENV)/.test $(VENV)/.docs
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.core
 
 run: $(VENV)/.core  ## install, then one model on five machines: what binds, and what ten percent more of each parameter would buy
 	$(BIN)/roofscape demo
@@ -55,6 +59,9 @@ validation: $(VENV)/.core  ## judge the laws by the shared measurements: VALIDAT
 
 readme: $(VENV)/.core  ## write the outputs that the README shows anew
 	$(BIN)/python docs/write_readme.py
+
+docs: $(VENV)/.docs  ## the documentation as a static site, in build/docs; asks no network once its tools are there
+	$(BIN)/mkdocs build --strict --quiet
 
 notebooks: $(VENV)/.test  ## run all notebooks in place
 	$(BIN)/python notebooks/execute.py
