@@ -28,7 +28,7 @@ implementation where the user chose it) of the mean absolute error in percent; g
 - **left out**: each device by coefficients that were fitted without its die, in any package and by any source; entries that only that die
   has shown are taken away. The structure of the laws (which tiles a menu has, which resources there are) was chosen with all tables in sight.
 - **corrected**: the same, with the learned correction, learned without that die, too.
-- **mean |ln|**, **worst rank** (the lowest Spearman of any group), **coverage** of the 90 % interval (mean over devices) and its median
+- **mean |ln|**, **worst rank** (the lowest Spearman of any device), **coverage** of the 90 % interval (mean over devices) and its median
   **width** (high over low) are of the last.
 
 Eager measurements know one number of their host, read off its tiniest kernels: the pace of the framework is the host's, not the device's.

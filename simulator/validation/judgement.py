@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.validation.run import Options, Validation, validate
-from simulator.validation.scores import FEW_ROWS, family_of
+from simulator.validation.scores import FEW_ROWS, family_of, spearman
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ class Judged:
     mape, mean_abs_log : mapping of str to float
         By way.
     spearman : float or None
-        The lowest of any group of at least `FEW_ROWS` rows, left out and corrected.
+        The lowest of any device with at least `FEW_ROWS` rows, left out and corrected.
     coverage90, width : float
         Of the 90 % interval there: mean over devices of the share of rows inside, and the median of high over low.
     """
@@ -81,7 +81,7 @@ def judge(path: Path, sample: int | None = None, progress: Callable[[str], None]
 def _judged(family: object, done: Mapping[str, Validation], rows: pd.DataFrame) -> Judged:
     name = str(family)
     heads = {way: v.headline[name] for way, v in done.items()}
-    ranks = [s.spearman for s in done["left out, corrected"].scores if s.family == name and s.rows >= FEW_ROWS and s.spearman is not None]
+    ranks = [_rank(own) for _, own in rows.groupby("device") if len(own) >= FEW_ROWS]
     inside = (rows["measured_us"] >= rows["low_us"]) & (rows["measured_us"] <= rows["high_us"])
     keys = [rows[name] for name in ("device", "source", "op", "dtype", "kernel")]
     large = inside.groupby(keys).transform("size") >= FEW_ROWS
@@ -89,5 +89,10 @@ def _judged(family: object, done: Mapping[str, Validation], rows: pd.DataFrame) 
     by_device = inside[kept].groupby([k[kept] for k in keys]).mean().groupby("device").mean()
     return Judged(
         name, heads["seen"].groups, heads["seen"].rows, {way: h.mape for way, h in heads.items()}, {way: h.mean_abs_log for way, h in heads.items()},
-        min(ranks, default=None), float(by_device.mean()), float(np.median(rows["high_us"] / rows["low_us"])),
+        min((r for r in ranks if r is not None), default=None), float(by_device.mean()), float(np.median(rows["high_us"] / rows["low_us"])),
     )  # fmt: skip
+
+
+def _rank(rows: pd.DataFrame) -> float | None:
+    """Rank correlation of a device's rows."""
+    return spearman(rows["predicted_us"].to_numpy(np.float64), rows["measured_us"].to_numpy(np.float64))
