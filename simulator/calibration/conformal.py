@@ -70,10 +70,10 @@ def _widening(rows: Sequence[Rows], families: Sequence[str]) -> tuple[float, flo
 def _covered(rows: Sequence[Rows], families: Sequence[str], bands: Mapping[str, Sequence[tuple[float, float]]], scale: float) -> float:
     """Mean over devices of the share of rows inside each device's bands, groups weighing the same."""
     shares, weights = [], []
-    for family in families:
-        own = [r for r in rows if r.family == family]
+    for device in sorted({r.device for r in rows if r.family in families}):
+        own = [r for r in rows if r.device == device]
         weight = np.concatenate([np.full(len(r.residual), w) for r, w in zip(own, _group_weights(own), strict=True)])
-        inside = np.concatenate([_inside(r, bands[family], scale) for r in own])
+        inside = np.concatenate([_inside(r, bands[r.family], scale) for r in own])
         shares.append(float(np.sum(weight * inside) / np.sum(weight)))
         weights.append(min(1.0, len(inside) / ENOUGH))
     return float(np.average(shares, weights=weights))
@@ -114,12 +114,12 @@ def _pooled(rows: Sequence[Rows], kept: Callable[[Rows], Mask]) -> tuple[Column,
     for r, mask in zip(rows, masks, strict=True):
         sizes[r.group] = sizes.get(r.group, 0) + int(mask.sum())
         if mask.any():
-            groups.setdefault(r.family, set()).add(r.group)
+            groups.setdefault(r.device, set()).add(r.group)
     parts = []
     for r, mask in zip(rows, masks, strict=True):
         if mask.any():
             of_group = min(1.0, sizes[r.group] / ENOUGH) / sizes[r.group]
-            parts.append((-r.residual[mask], np.full(int(mask.sum()), of_group / len(groups[r.family]))))
+            parts.append((-r.residual[mask], np.full(int(mask.sum()), of_group / len(groups[r.device]))))
     if not parts:
         return np.zeros(0), np.zeros(0)
     return np.concatenate([p for p, _ in parts]), np.concatenate([w for _, w in parts])

@@ -52,6 +52,11 @@ class Rows:
     byte: Column
     features: dict[str, Column]
 
+    @property
+    def device(self) -> str:
+        """The device's name in the table: one die may have several."""
+        return self.group[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
