@@ -155,8 +155,9 @@ class Batch:
     def _served(self, alone: Prediction, context: Context) -> Prediction:
         """What the device does alone, behind a serving framework."""
         framework_s = (context.frameworks or {}).get((self.key["source"], self.key["device"]), usual_framework_s())
-        ends = zip((alone.time_s, alone.low_s, alone.high_s), (1.0, constant("serving", "fast"), constant("serving", "slow")), strict=True)
-        time_s, low_s, high_s = (with_framework(self.key["op"], t, share * framework_s) for t, share in ends)
+        time_s, low_s, high_s = (with_framework(self.key["op"], t, framework_s) for t in (alone.time_s, alone.low_s, alone.high_s))
+        own = "first" if self.key["op"] == FIRST else "step"
+        low_s, high_s = np.minimum(low_s, constant("serving", f"{own}_fast") * time_s), np.maximum(high_s, constant("serving", f"{own}_slow") * time_s)
         parts = {**alone.parts, "host": np.full(len(self.index), framework_s)}
         return replace(alone, time_s=time_s, low_s=low_s, high_s=high_s, parts=parts)
 
