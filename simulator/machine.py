@@ -43,6 +43,11 @@ class Machine:
         """The tier in front of main memory, if there is one."""
         return self.tiers[-2] if len(self.tiers) > 1 else None
 
+    @property
+    def nearest(self) -> Tier:
+        """The tier that feeds the multiprocessors: the first level that they share, or main memory."""
+        return self.tiers[0]
+
     def matrix_flop_per_s(self, element: AnyDataType) -> Real:
         """Datasheet rate of a matrix product in that format, on the widest units that serve it."""
         return self._rate("matrix", element)

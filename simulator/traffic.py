@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from magnitudes.arrays import Real, power
+from magnitudes.arrays import Real, maximum, power
 from simulator.calibration import constant, table
 from simulator.machine import Machine
 
@@ -37,10 +37,12 @@ def sustained_byte_per_s(machine: Machine) -> Real:
 def cache_byte_per_s(machine: Machine) -> Real:
     """Last-level cache bandwidth that a streaming kernel sustains, under the usual mixture of reads and writes.
 
+    No less than what memory behind it sustains: all of that comes through the cache.
+
     Raises
     ------
     AssertionError
         If the machine has no cache: the caller asks before.
     """
     assert machine.cache is not None
-    return constant("streaming", "cache_sustained") * machine.cache.bandwidth_byte_per_s
+    return maximum(constant("streaming", "cache_sustained") * machine.cache.bandwidth_byte_per_s, sustained_byte_per_s(machine))

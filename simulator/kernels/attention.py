@@ -25,6 +25,8 @@ FULL_SHARED_BYTE = 228.0 * 1024.0  # the shared memory for which `element_rate` 
 PIPELINE_COLUMNS = 16384.0  # elements of a tile's accumulator: a wider head makes a lower tile
 PADDED_ROWS = 16.0  # rows that a matrix instruction takes at least
 REACH_UNITS = 128.0  # multiprocessors for which `reach_share` is given
+REGISTERS_STAGED = 0.25  # of its registers, what a multiprocessor may hold loads in: more than shared memory on CDNA
+NO_LATENCY_S = 1e-12  # a spec that gives no latency leaves the loads in flight unlimited
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,8 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
     waves = maximum(1.0, blocks / units)
     draw = by_format(operator.state, lambda o: c.fp8_element_rate if is_narrow(o) else c.element_rate) * clock_hz
     if not c.compiled and engine.shared_byte is not None:
-        draw = draw * engine.shared_byte / FULL_SHARED_BYTE
+        held = engine.shared_byte if engine.register_byte is None else maximum(engine.shared_byte, REGISTERS_STAGED * engine.register_byte)
+        draw = draw * held / FULL_SHARED_BYTE
     memory_s = stream_byte * byte_s(reuse.state_byte, machine, c.dram_eff, c.l2_eff)
     rate = c.matrix_eff * machine.matrix_flop_per_s(operator.element)
     matrix_s = work * operator.pair_dim * reach * maximum(group, PADDED_ROWS) * 2.0 / rate
@@ -203,7 +206,7 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
 
     def streamed(splits: Real, split_s: Real) -> tuple[Real, dict[str, Real]]:
         """All keys and values, each sequence's in so many parts."""
-        reach_s = memory_s / minimum(1.0, c.reach_share * minimum(blocks * splits, units) / REACH_UNITS)
+        reach_s = reached_s(memory_s, stream_byte, c.reach_share, minimum(blocks * splits, units), machine)
         latency_s = ceil(waves) * request_elements / splits / draw
         stream_s = maximum(maximum(reach_s, latency_s), matrix_s)
         work_s = split_s + maximum(stream_s, setup_s) + c.serial * minimum(stream_s, setup_s)
@@ -212,6 +215,18 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
 
     splits = maximum(1.0, minimum(floor(units / blocks), minimum(c.max_splits, ceil(reach / c.key_block))))
     return fastest([streamed(1.0, 0.0), streamed(splits, c.split_clk / clock_hz)])
+
+
+def reached_s(stream_s: Real, stream_byte: Real, reach_share: float, busy: Real, machine: Machine) -> Real:
+    """Time of a stream that only some multiprocessors draw [s].
+
+    Their share was measured on chips of 100 and more multiprocessors. A small chip's memory is no wider than its few can draw by
+    the loads that they keep in flight over its latency.
+    """
+    engine = _engine(machine)
+    shared = engine.shared_byte if engine.shared_byte is not None else FULL_SHARED_BYTE
+    own_byte_per_s = float(table("matrix")["inflight"]) * shared / maximum(machine.memory.latency_s, NO_LATENCY_S)
+    return maximum(stream_s, minimum(stream_s * REACH_UNITS / (reach_share * busy), stream_byte / (own_byte_per_s * busy)))
 
 
 def _setup_clk(c: DecodeLibrary, operator: Attention, group: Real) -> Real:

@@ -12,7 +12,7 @@ from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, maximum, minimum, where
 from magnitudes.datatypes import by_format, is_narrow
 from simulator.calibration import derived, table
-from simulator.kernels.attention import REACH_UNITS
+from simulator.kernels.attention import reached_s
 from simulator.kernels.cache import byte_s
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
@@ -78,8 +78,8 @@ def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing
     waves = maximum(1.0, blocks / engine.multiprocessors + c.tail)
     parts: dict[str, Real] = {"matrix": waves * (mac_clk + c.cta_clk) / engine.clock_hz}
     weight_byte, moved_byte = operator.byte_of(Residency.WEIGHT), operator.byte_of(Residency.ACTIVATION) + operator.byte_of(Residency.OUTPUT)
-    busy = minimum(1.0, c.reach_share * minimum(blocks, engine.multiprocessors) / REACH_UNITS)
-    weight_s = weight_byte * byte_s(reuse.weight_byte, machine, c.dram_eff, c.l2_eff) / busy
+    busy = minimum(blocks, engine.multiprocessors)
+    weight_s = reached_s(weight_byte * byte_s(reuse.weight_byte, machine, c.dram_eff, c.l2_eff), weight_byte, c.reach_share, busy, machine)
     moved_s = moved_byte * byte_s(moved_byte, machine, c.dram_eff, c.l2_eff)
     parts[machine.memory.name] = weight_s + moved_s
     if machine.cache is not None:

@@ -42,8 +42,7 @@ class Product:
     @property
     def feed_byte_per_s(self) -> Real:
         """What the cache delivers to all tiles together."""
-        cache = self.machine.cache or self.machine.memory
-        return self.menu.feed * cache.bandwidth_byte_per_s
+        return self.menu.feed * self.machine.nearest.bandwidth_byte_per_s
 
     @property
     def memory_byte_per_s(self) -> Real:
@@ -182,11 +181,7 @@ def _split_parts(p: Product, tile: Tile, split: Real, joined_s: Real) -> tuple[R
     switch_s = p.menu.tile_switch * tile.area / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
     time_s = maximum(work_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
     compute = "matrix" if p.menu.half_side == 0.0 else "vector"
-    return time_s, {compute: mac_s, _cache_name(p.machine): feed_s, p.machine.memory.name: memory_s}
-
-
-def _cache_name(machine: Machine) -> str:
-    return machine.cache.name if machine.cache is not None else machine.memory.name
+    return time_s, {compute: mac_s, p.machine.nearest.name: feed_s, p.machine.memory.name: memory_s}
 
 
 def _tail_s(p: Product) -> Real:

@@ -16,6 +16,12 @@ from simulator.machine import Machine, matrix_format
 
 Tiles = tuple[tuple[float, float], ...]
 
+# Where a multiprocessor has as many fp32 lanes as it issues instructions a clock (128, one a thread; vendor's whitepapers), loads take
+# the turn of arithmetic: a thread's 8 x 8 sums take 64 multiply-adds a step, 4 loads of 16 bytes and about 2 instructions around them.
+# Volta, Turing and GA100 have half as many lanes; Maxwell and Pascal issue two instructions a clock from a warp.
+FULL_ISSUE = ("ampere_ga10x", "ampere_ga10b", "ada", "hopper", "blackwell", "blackwell_gb20x")
+FULL_ISSUE_SHARE = 64.0 / (64.0 + 4.0 + 2.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Scheduling:
@@ -157,7 +163,8 @@ def _served_as(machine: Machine, element: DataType) -> str:
 def _arithmetic(generation: str, served: str, name: str, kind: str) -> Arithmetic:
     c = coefficients(served in ("", "fp32", "fp64"))
     if not served:
-        return Arithmetic(c["issue"]["simt"], c["pj_per_flop"]["simt"], 1.0 if kind == "bmm" else c["max_split"])
+        issue = c["issue"]["simt"] * (FULL_ISSUE_SHARE if generation in FULL_ISSUE else 1.0)
+        return Arithmetic(issue, c["pj_per_flop"]["simt"], 1.0 if kind == "bmm" else c["max_split"])
     narrow = {"fp8": 0.5, "int8": 0.5, "fp6": 0.5, "fp4": 0.25, "int4": 0.25}.get(served, 1.0)
     per_flop = c["pj_per_flop"]["async" if is_persistent(generation) else "register"] * narrow
     if served in ("fp32", "tf32", "fp64"):

@@ -1,0 +1,59 @@
+"""Figures that others have published of machines in no measured table: predicted, printed, and held to the error found today.
+
+Nothing is fitted on them. `published.csv` gives each figure as it stands at its address, and the time that it means. An 8-bit product is
+predicted with the kernel that quantises its activations in front, as serving stacks run it; the published figures are of products alone.
+Streams are of fp64 arrays, given by their bytes; a decode step is one stream's mean time a token from an empty context (llama.cpp).
+Figures of low confidence are shown and not held: operands that are all of one value (the power limit is not felt), a machine not quite named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import roofscape
+from simulator.validation.run import Options, predicted
+from simulator.validation.tidy import tidy
+
+TABLE = Path(__file__).with_name("published.csv")
+# Mean |ln(predicted / measured)| of a group: what is found today and a tenth on top.
+BUDGETS: dict[str, float] = {}
+FITTED = ("v100", "p100", "t4", "a100", "l40s", "h100-sxm", "b200", "mi100")  # in some measured table
+
+
+@pytest.fixture(scope="module")
+def published() -> pd.DataFrame:
+    frame = pd.read_csv(TABLE, keep_default_na=False)
+    steps = frame["op"] == "decode_step"
+    numeric = ["m", "n", "k", "rows", "cols", "ranks", "message_byte"]
+    kernels = frame[~steps].assign(**{name: pd.to_numeric(frame[name]) for name in numeric}).assign(source="published")
+    done = predicted(tidy("published.csv", kernels.drop(columns=["model", "context"])), Options())
+    assert not done.table.unscored, done.table.unscored
+    frame.loc[~steps, "predicted_us"] = done.table.frame["predicted_us"]
+    frame.loc[~steps, "bound"] = done.table.frame["bound"].astype(str)
+    for place, row in frame[steps].iterrows():
+        step = roofscape.estimate(row["model"], on=row["device"], scenario=roofscape.Decode(batch=1, context=int(row["context"])), dtype=row["dtype"])
+        frame.loc[place, ["predicted_us", "bound"]] = [float(step.time_s) * 1e6, str(step.bound)]
+    return frame.assign(log=np.log(frame["predicted_us"].astype(float) / frame["measured_us"].astype(float)))
+
+
+def test_every_figure_has_a_source_and_is_of_a_machine_that_no_fit_has_seen(published: pd.DataFrame) -> None:
+    assert len(published) >= 25 and len(set(published["device"])) >= 10
+    assert all(urlparse(url).scheme == "https" for url in published["url"])
+    assert set(published["confidence"]) <= {"high", "medium", "low"}
+    assert not set(published["device"]) & set(FITTED)
+
+
+def test_published_figures_are_met_within_what_is_found_today(published: pd.DataFrame) -> None:
+    shown = published.assign(off=np.exp(published["log"]) - 1.0)[["group", "device", "op", "dtype", "figure", "unit", "measured_us", "predicted_us", "off", "bound", "confidence"]]
+    print(shown.to_string(index=False, formatters={"off": "{:+.0%}".format, "predicted_us": "{:.5g}".format}))
+    held = published[published["confidence"] != "low"]
+    found = held["log"].abs().groupby(held["group"]).mean()
+    print(found.to_string(float_format="{:.3f}".format))
+    assert set(found.index) == set(BUDGETS)
+    over = {group: f"{found[group]:.3f} of {budget}" for group, budget in BUDGETS.items() if found[group] > budget}
+    assert not over, over
