@@ -3,6 +3,7 @@
 Nothing is fitted on them. `published.csv` gives each figure as it stands at its address, and the time that it means. An 8-bit product is
 predicted with the kernel that quantises its activations in front, as serving stacks run it; the published figures are of products alone.
 Streams are of fp64 arrays, given by their bytes; a decode step is one stream's mean time a token from an empty context (llama.cpp).
+The clocks under load in the specs of MI300X and MI325X are from the page that their first products are from: those are no blind test.
 Figures of low confidence are shown and not held: operands that are all of one value (the power limit is not felt), a machine not quite named.
 """
 
@@ -21,7 +22,7 @@ from simulator.validation.tidy import tidy
 
 TABLE = Path(__file__).with_name("published.csv")
 # Mean |ln(predicted / measured)| of a group: what is found today and a tenth on top.
-BUDGETS: dict[str, float] = {}
+BUDGETS = {"collective": 0.21, "decode": 0.057, "gemm_16bit": 0.33, "gemm_fp32": 0.128, "gemm_narrow": 0.287, "stream": 0.048}
 FITTED = ("v100", "p100", "t4", "a100", "l40s", "h100-sxm", "b200", "mi100")  # in some measured table
 
 
@@ -49,7 +50,9 @@ def test_every_figure_has_a_source_and_is_of_a_machine_that_no_fit_has_seen(publ
 
 
 def test_published_figures_are_met_within_what_is_found_today(published: pd.DataFrame) -> None:
-    shown = published.assign(off=np.exp(published["log"]) - 1.0)[["group", "device", "op", "dtype", "figure", "unit", "measured_us", "predicted_us", "off", "bound", "confidence"]]
+    shown = published.assign(off=np.exp(published["log"]) - 1.0)[
+        ["group", "device", "op", "dtype", "figure", "unit", "measured_us", "predicted_us", "off", "bound", "confidence"]
+    ]
     print(shown.to_string(index=False, formatters={"off": "{:+.0%}".format, "predicted_us": "{:.5g}".format}))
     held = published[published["confidence"] != "low"]
     found = held["log"].abs().groupby(held["group"]).mean()
