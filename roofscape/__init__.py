@@ -16,7 +16,7 @@ _PUBLIC = {
     "estimate": "roofscape.api", "compare": "roofscape.api", "elasticities": "roofscape.api", "question": "roofscape.api",
     "model": "roofscape.api", "system": "roofscape.api",
     "Prefill": "workloads.scenario", "Decode": "workloads.scenario", "Inference": "workloads.scenario",
-    "MixedBatch": "workloads.scenario", "Images": "workloads.scenario",
+    "MixedBatch": "workloads.scenario", "Images": "workloads.scenario", "Diffusion": "workloads.scenario", "Samples": "workloads.scenario",
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
     "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
 }  # fmt: skip
@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from simulator.result import Estimate as Estimate
     from simulator.validation.run import validate as validate
     from workloads.scenario import Decode as Decode
+    from workloads.scenario import Diffusion as Diffusion
     from workloads.scenario import Images as Images
     from workloads.scenario import Inference as Inference
     from workloads.scenario import MixedBatch as MixedBatch
     from workloads.scenario import Prefill as Prefill
+    from workloads.scenario import Samples as Samples
 
 
 def __getattr__(name: str) -> Any:

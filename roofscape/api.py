@@ -19,7 +19,7 @@ from simulator import estimate as spine
 from simulator.result import Estimate
 from workloads.catalog import find_model
 from workloads.model import Model
-from workloads.scenario import Images, Inference, Prefill, Scenario
+from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision, precision
 
 DataTypeName = str | Sequence[str]
@@ -59,10 +59,13 @@ def system(name: str | System) -> System:
 
 
 def default_scenario(of: Model) -> Scenario:
-    """What a model is usually asked: images, one forward pass, or a request from prompt to last token."""
+    """What a model is usually asked: images, samples, one forward pass, or a request from prompt to last token."""
     if "inference" in of.phases:
         return Inference()
-    return Images() if "images" in of.phases else Prefill(prompt=512.0)
+    for scenario in (Images(), Diffusion(), Samples()):
+        if scenario.phase in of.phases:
+            return scenario
+    return Prefill(prompt=512.0)
 
 
 def default_cut(of: Model, on: System) -> Parallelism:
@@ -135,7 +138,7 @@ def estimate(
     on : str or System
         Name of a machine (``h100-sxm``, ``8xh100-sxm``), or the path of a spec's YAML.
     scenario : Scenario, optional
-        `Prefill`, `Decode`, `Inference`, `MixedBatch` or `Images`.
+        `Prefill`, `Decode`, `Inference`, `MixedBatch`, `Images`, `Diffusion` or `Samples`.
     tp, pp, ep, dp : float or array of shape (designs,)
         Degrees of tensor, pipeline, expert and data parallelism. If none is given, the chips are used as tensor parallelism
         as far as the model allows, and as replicas beyond.
@@ -207,7 +210,9 @@ def question(
     """
     found, machine = model(of), system(on)
     if scenario is not None and not isinstance(scenario, Scenario):
-        raise InputError(f"{scenario!r} is no scenario; give Prefill, Decode, Inference, MixedBatch or Images, such as Decode(batch=32, context=2048)")
+        raise InputError(
+            f"{scenario!r} is no scenario; give Prefill, Decode, Inference, MixedBatch, Images, Diffusion or Samples, such as Decode(batch=32, context=2048)"
+        )
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)

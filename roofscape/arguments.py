@@ -73,14 +73,15 @@ def add_model_and_machine(parser: Parser, *, several: bool = False) -> None:
 def add_scenario(parser: Parser) -> None:
     """What is asked of the model; several values make several designs."""
     group = parser.add_argument_group("scenario (several values, separated by commas, make several designs)")
-    phases = ("prefill", "decode", "inference", "mixed", "images")
+    phases = ("prefill", "decode", "inference", "mixed", "images", "diffusion", "samples")
     group.add_argument("--phase", choices=phases, help="one pass over the prompt, one token a sequence, or a request from prompt to last token (default)")
     many: Callable[[str], Any] = numbers
-    group.add_argument("--batch", type=many, metavar="N", help="sequences or images (default: 1)")
+    group.add_argument("--batch", type=many, metavar="N", help="sequences, images or samples (default: 1)")
     group.add_argument("--prompt", type=many, metavar="TOKENS", help="prompt length (default: 2048)")
     group.add_argument("--output", type=many, metavar="TOKENS", help="tokens generated (default: 512)")
     group.add_argument("--context", type=many, metavar="TOKENS", help="tokens before the one that is decoded (default: 2048)")
     group.add_argument("--chunk", type=many, metavar="TOKENS", help="prompt tokens in a mixed batch (default: 512)")
+    group.add_argument("--steps", type=many, metavar="N", help="denoising steps of a diffusion model (default: 50)")
 
 
 def add_question(parser: Parser) -> None:

@@ -18,11 +18,13 @@ from magnitudes.units import parse
 from roofscape import api
 from simulator.result import Estimate
 from workloads.model import Model
-from workloads.scenario import Decode, Images, Inference, MixedBatch, Prefill, Scenario
+from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
 
-SCENARIOS: dict[str, type[Scenario]] = {"prefill": Prefill, "decode": Decode, "inference": Inference, "mixed": MixedBatch, "images": Images}
+SCENARIOS: dict[str, type[Scenario]] = {
+    s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples)
+}  # fmt: skip
 FIELDS = {"prefill": ("batch", "prompt"), "decode": ("batch", "context"), "inference": ("batch", "prompt", "output"),
-          "mixed": ("batch", "context", "chunk"), "images": ("batch",)}  # fmt: skip
+          "mixed": ("batch", "context", "chunk"), "images": ("batch",), "diffusion": ("batch", "steps"), "samples": ("batch",)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

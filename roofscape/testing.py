@@ -33,13 +33,14 @@ from workloads.catalog import find_model
 from workloads.graph import Workload
 from workloads.model import Model
 from workloads.operator import Residency
-from workloads.scenario import Decode, Images, Inference, MixedBatch, Prefill, Scenario
+from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision
 from workloads.transformer import Transformer
 
 SCENARIOS: dict[str, Scenario] = {
     "prefill": Prefill(batch=2.0, prompt=128.0), "decode": Decode(batch=4.0, context=255.0), "inference": Inference(batch=2.0, prompt=128.0, output=16.0),
     "mixed": MixedBatch(chunk=64.0, batch=4.0, context=255.0), "images": Images(batch=4.0),
+    "diffusion": Diffusion(batch=4.0, steps=3.0), "samples": Samples(batch=4096.0),
 }  # fmt: skip
 PROBE = "gpt2"  # a small model that any machine can be asked about
 EXACT = 1e-12

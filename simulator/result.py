@@ -108,13 +108,13 @@ class Estimate:
     @property
     def time_s(self) -> Real:
         """Time of the whole scenario: the pass, or from prompt to last token."""
-        if len(self.passes) == 1:
+        if len(self.passes) == 1 and isinstance(self.passes[0].run.repeats, float) and self.passes[0].run.repeats == 1.0:
             return self.passes[0].time_s
         return total(p.run.repeats * p.time_s for p in self.passes)
 
     @property
     def throughput_token_per_s(self) -> Real:
-        """Tokens a second over all chips: output tokens where there are any, else prompt tokens; images for vision models."""
+        """Tokens a second over all chips: output tokens where there are any, else prompt tokens; images or samples for models of those."""
         if isinstance(self.scenario, Inference):
             return self.scenario.batch * self.scenario.output / self.time_s
         return total(g.batch * g.new for g in self.passes[0].run.groups) / self.time_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from magnitudes.arrays import Real, maximum, minimum, total
 from workloads.chain import Chain
@@ -159,9 +159,9 @@ class CrossAttention:
         fresh = [g.batch * length for g, length in zip(flow.groups, flow.source, strict=True) if not g.decoding or not self.cached]
         if fresh:
             rows = total(fresh)
-            extra = (chain.add(linear("cross_kv", rows, 2.0 * inner, self.source_width, formats), after=entry),)
+            extra = (chain.add(linear("cross_kv", rows, 2.0 * inner, self.source_width, formats), after=flow.encoded or entry),)
             if self.cached:
-                extra = (chain.add(cache_write(rows, 0.0, 2.0 * inner, formats, rotary=False)),)
+                extra = (chain.add(replace(cache_write(rows, 0.0, 2.0 * inner, formats, rotary=False), name="cross_cache_write")),)
         ready = chain.add(linear("cross_q", flow.tokens, inner, hidden, formats), after=entry)
         reads = []
         for place, (g, length) in enumerate(zip(flow.groups, flow.source, strict=True)):

@@ -73,6 +73,15 @@ class Sketch:
         yield
         self.prefix, self.count = before
 
+    def beside(self, shape: Shape, work: Callable[[], object], last: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Work on another map (a text, a moment in time), and come back; what made the result."""
+        before = self.last, self.shape
+        self.last, self.shape = last, shape
+        work()
+        made = self.last
+        self.last, self.shape = before
+        return made
+
     def repeat(self, name: str, count: float, first: Callable[[], object], other: Callable[[], object]) -> None:
         """A stage: its first block, and the others, which are equal."""
         with self.block(f"{name}_first"):
@@ -170,16 +179,16 @@ class Sketch:
 
         return self.add(name, make, target)
 
-    def norm(self, name: str, flavour: str = "layer") -> str:
+    def norm(self, name: str, flavour: str = "layer", *, weights: float = 2.0) -> str:
         """A norm that looks at its input, so that nothing folds it away: over the channels of a pixel, or over groups of channels."""
         shape = self.shape
 
         def make(batch: Real, formats: Precision) -> Operator:
             return Normalization(name=name, rows=batch * shape.height * shape.width, cols=shape.channels, flavour=flavour, element=formats.stream)
 
-        return self.add(name, make, shape, 2.0 * shape.channels)
+        return self.add(name, make, shape, weights * shape.channels)
 
-    def dense(self, name: str, columns: float, *, bias: bool = True, act: str | None = None, extra: float = 0.0) -> str:
+    def dense(self, name: str, columns: float, *after: str, bias: bool = True, act: str | None = None, extra: float = 0.0) -> str:
         """A linear layer over the channels of each pixel; over the whole map, once it is flattened."""
         source = self.shape
 
@@ -188,8 +197,19 @@ class Sketch:
             return Contraction(name=name, m=rows, n=columns, k=source.channels, a=formats.activation, b=formats.weight, c=formats.stream)
 
         parameters = source.channels * columns + (columns if bias else 0.0) + extra
-        made = self.add(name, make, Shape(columns, source.height, source.width), parameters)
+        made = self.add(name, make, Shape(columns, source.height, source.width), parameters, *after)
         return self.activate(f"{name}_{act}", act) if act else made
+
+    def halve(self, name: str, flop: float) -> str:
+        """One half of the channels gates the other."""
+        source = self.shape
+        target = Shape(source.channels / 2.0, source.height, source.width)
+
+        def make(batch: Real, formats: Precision) -> Operator:
+            stream = formats.stream
+            return Elementwise(name=name, elements=batch * target.elements, reads=2.0, flop_per_element=flop, element=stream, output=formats.activation)
+
+        return self.add(name, make, target)
 
     def flatten(self) -> None:
         """The map as one vector; nothing moves."""
@@ -205,7 +225,7 @@ class Sketch:
         return self.pointwise(f"{name}_scale", 1.0, *gates, reads=1.0 + 1.0 / (shape.height * shape.width), fuses="")
 
     def attend(self, name: str, heads: float, head_dim: float, kv_heads: float | None = None, *, keys: float | None = None, after: tuple[str, ...] = ()) -> str:
-        """Attention among the pixels of a map (or to `keys` others), whose queries the map is."""
+        """Attention among the pixels of a map (or to `keys` others), whose queries (and their own keys and values) the map holds."""
         shape = self.shape
         queries = shape.height * shape.width
 

@@ -25,12 +25,15 @@ class Flow:
     formats : Precision
     source : tuple of Real, optional
         Tokens of the encoder's output that each group attends to, where the model has one.
+    encoded : str
+        The operator that makes the encoder's output, where it runs in the same pass.
     """
 
     groups: tuple[Sequences, ...]
     cut: Parallelism
     formats: Precision
     source: tuple[Real, ...] = ()
+    encoded: str = ""
 
     @property
     def tokens(self) -> Real:

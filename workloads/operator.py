@@ -487,22 +487,40 @@ class Softmax(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gather(Operator):
-    """Rows of a table by index: an embedding."""
+    """Rows of a table by index: an embedding, or a bag of them summed.
+
+    Parameters
+    ----------
+    rows, width : Real
+        Rows that are read, and elements of each.
+    table_rows : Real, optional
+        Rows of the table, where more may be read than it has: the rest comes from a cache.
+    pooled : Real
+        Rows that are summed into one.
+    """
 
     kind: ClassVar[str] = "gather"
 
     rows: Real
     width: Real
+    table_rows: Real | None = None
+    pooled: Real = 1.0
     table: AnyDataType = BF16
     output: AnyDataType = BF16
     index_byte: float = 8.0
 
     @property
+    def vector_flop(self) -> Real:
+        """Sums within bags."""
+        return 0.0 if isinstance(self.pooled, float) and self.pooled == 1.0 else self.rows * self.width
+
+    @property
     def operands(self) -> tuple[Operand, ...]:
+        distinct = self.rows if self.table_rows is None else minimum(self.rows, self.table_rows)
         return (
             Operand("index", self.rows * self.index_byte, Residency.ACTIVATION),
-            Operand("table", self.rows * self.width * self.table.byte, Residency.WEIGHT),
-            Operand("output", self.rows * self.width * self.output.byte, Residency.OUTPUT),
+            Operand("table", distinct * self.width * self.table.byte, Residency.WEIGHT),
+            Operand("output", self.rows / self.pooled * self.width * self.output.byte, Residency.OUTPUT),
         )
 
     @property

@@ -22,6 +22,8 @@ class Sequences:
         Tokens of each when the scenario ends, which the cache must hold; `length`, if not said.
     decoding : bool
         Whether `new` is one by design: a kernel for single queries serves them.
+    prompt : Real, optional
+        Tokens of `length` that came with the request, where the others were generated: what an encoder has seen.
     """
 
     batch: Real
@@ -29,6 +31,7 @@ class Sequences:
     length: Real
     last: Real | None = None
     decoding: bool = False
+    prompt: Real | None = None
 
     @property
     def held(self) -> Real:
@@ -43,7 +46,7 @@ class Pass:
     Parameters
     ----------
     phase : str
-        ``prefill``, ``decode``, ``mixed`` or ``images``.
+        ``prefill``, ``decode``, ``mixed``, ``images``, ``diffusion`` or ``samples``.
     groups : tuple of Sequences
     repeats : Real
         How often the scenario runs such a pass.
@@ -136,7 +139,7 @@ class Inference:
         steps = self.output - 1.0
         last = self.prompt + steps
         contexts = ((self.prompt + 0.5 + node * steps, weight * steps) for node, weight in _NODES)
-        decodes = (Pass("decode", (Sequences(self.batch, 1.0, length, last, decoding=True),), repeats) for length, repeats in contexts)
+        decodes = (Pass("decode", (Sequences(self.batch, 1.0, length, last, decoding=True, prompt=self.prompt),), repeats) for length, repeats in contexts)
         return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)), *decodes)
 
 
@@ -190,4 +193,49 @@ class Images:
         return (Pass("images", (Sequences(self.batch, 1.0, 1.0),)),)
 
 
-Scenario = Prefill | Decode | Inference | MixedBatch | Images
+@dataclass(frozen=True, slots=True)
+class Diffusion:
+    """A batch of images out of noise: `steps` passes through the denoiser, one after another.
+
+    Guidance without a classifier evaluates each image twice a step: ask for twice the batch.
+
+    Parameters
+    ----------
+    batch, steps : float or array of shape (designs,)
+        Images, and denoising steps.
+    """
+
+    phase: ClassVar[str] = "diffusion"
+
+    batch: Real = 1.0
+    steps: Real = 50.0
+
+    def __post_init__(self) -> None:
+        _real(self, "batch", "steps")
+
+    def passes(self) -> tuple[Pass, ...]:
+        return (Pass("diffusion", (Sequences(self.batch, 1.0, 1.0),), self.steps),)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A batch of independent samples through a model that has no sequence: requests to rank, points of a field.
+
+    Parameters
+    ----------
+    batch : float or array of shape (designs,)
+        Samples.
+    """
+
+    phase: ClassVar[str] = "samples"
+
+    batch: Real = 1.0
+
+    def __post_init__(self) -> None:
+        _real(self, "batch")
+
+    def passes(self) -> tuple[Pass, ...]:
+        return (Pass("samples", (Sequences(self.batch, 1.0, 1.0),)),)
+
+
+Scenario = Prefill | Decode | Inference | MixedBatch | Images | Diffusion | Samples

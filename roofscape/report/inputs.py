@@ -11,11 +11,16 @@ from hardware_specs.schema import ENGINES, Chip, Link, Tier
 from magnitudes.units import bare_name, show
 
 Design = Mapping[str, Any]
-NAMES = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "tp", "pp", "ep", "dp", "dtype", "timing")
+NAMES = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "steps", "tp", "pp", "ep", "dp", "dtype", "timing")
 
 EXTRAPOLATED = (
     "extrapolated: a part that matters is like nothing measured (its operator, size, format, generation or execution model); the interval is the widest known"
 )
+
+
+def throughput_unit(phase: str) -> str:
+    """What a model's throughput counts in a phase."""
+    return {"images": "images/s", "diffusion": "images/s", "samples": "samples/s"}.get(phase, "token/s")
 
 
 def inputs_of(design: Design) -> dict[str, str]:

@@ -120,7 +120,7 @@ def _head(results: Sequence[Estimate], designs: Sequence[dict[str, Any]]) -> str
     if len(designs) == 1:
         return element("header", text("h1", sections.title_of(designs[0])) + text("p", sections.sizes_of(designs[0]), class_="faint"))
     machines = ", ".join(dict.fromkeys(r.system for r in results))
-    same = [f"{k} {designs[0][k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in designs[0] and k not in differing(designs)]
+    same = [f"{k} {designs[0][k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk", "steps") if k in designs[0] and k not in differing(designs)]
     line = f"{len(designs)} designs · {', '.join([designs[0]['phase'], *same])} · {designs[0]['timing']} timing"
     models = ", ".join(dict.fromkeys(d["model"] for d in designs))
     return element("header", text("h1", f"{models} on {machines}") + text("p", line, class_="faint"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from magnitudes.units import show
 from roofscape.report.html import element, table, text
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, throughput_unit
 
 Design = Mapping[str, Any]
 PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
@@ -25,7 +25,7 @@ def title_of(design: Design) -> str:
 
 def sizes_of(design: Design) -> str:
     """Scenario, cut and way of estimating in a line."""
-    sizes = [f"{k} {design[k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in design]
+    sizes = [f"{k} {design[k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk", "steps") if k in design]
     cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
     given = [str(design["dtype"]) if "dtype" in design else ""] + [f"{k} {v}" for k, v in inputs_of(design).items() if k in design.get("set", {})]
     return f"{design['phase']}: {', '.join(w for w in sizes + cut + given if w)} · {design['fidelity']} fidelity, {design['timing']} timing"
@@ -33,7 +33,7 @@ def sizes_of(design: Design) -> str:
 
 def cards(design: Design) -> str:
     """The headline figures, each with its definition, and its 90 % interval where one is known."""
-    unit = "images/s" if design["phase"] == "images" else "token/s"
+    unit = throughput_unit(design["phase"])
     intervals = design.get("interval90") or {}
     made = []
     for key, (name, definition) in DEFINITIONS.items():

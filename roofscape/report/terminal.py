@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magnitudes.units import show
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, throughput_unit
 
 BARS = " ▏▎▍▌▋▊▉█"
 
@@ -66,7 +66,7 @@ def show_design(design: Mapping[str, Any]) -> None:
 
 def headline(design: Mapping[str, Any]) -> str:
     """Model, machine, scenario and cut in one line."""
-    sizes = [f"{k} {design[k]:g}" for k in ("batch", "prompt", "output", "context", "chunk") if k in design]
+    sizes = [f"{k} {design[k]:g}" for k in ("batch", "prompt", "output", "context", "chunk", "steps") if k in design]
     cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
     how = f"{design['fidelity']} fidelity, {design['timing']} timing"
     return f"{design['model']} on {design['system']}: {design['phase']}, {', '.join(sizes + cut)} ({how})"
@@ -74,8 +74,7 @@ def headline(design: Mapping[str, Any]) -> str:
 
 def _answers(design: Mapping[str, Any]) -> list[str]:
     """The figures that were asked for, each with its definition."""
-    images = design["phase"] == "images"
-    unit = "images/s" if images else "token/s"
+    unit = throughput_unit(design["phase"])
     lines = []
     if design["ttft_s"] is not None:
         lines.append(f"  TTFT        {show(design['ttft_s'], 's'):>10}{_interval(design, 'ttft_s')}   time to first token: the prefill pass, which yields it")

@@ -21,7 +21,7 @@ from simulator.result import Estimate
 FORMAT = "format"  # the axis that changes the question itself: one call of the estimator a value
 SIZES = {
     "batch": (1, 2, 4, 8, 16, 32, 64, 128, 256), "prompt": (128, 512, 1024, 2048, 4096, 8192, 32768), "context": (128, 512, 1024, 2048, 4096, 8192, 32768),
-    "output": (32, 128, 256, 512, 1024, 2048), "chunk": (128, 256, 512, 1024, 2048),
+    "output": (32, 128, 256, 512, 1024, 2048), "chunk": (128, 256, 512, 1024, 2048), "steps": (1, 4, 10, 20, 50, 100),
 }  # fmt: skip
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 FORMATS = ("bf16", "fp8", "int4")

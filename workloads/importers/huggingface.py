@@ -11,7 +11,7 @@ from typing import Any
 from magnitudes.names import nearest
 from workloads.cnn import ResNet
 from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
-from workloads.importers import convolutional, decoders, recurrent
+from workloads.importers import convolutional, decoders, others, recurrent, towers
 from workloads.importers.config import LARGEST, Config
 from workloads.model import Model, ModelError
 from workloads.transformer import Transformer
@@ -184,5 +184,5 @@ def _resnet(c: Config, name: str) -> ResNet:
 ARCHITECTURES: dict[str, Callable[[Config, str], Model]] = {
     "llama": _llama, "mistral": _mistral, "mixtral": _mixtral, "qwen2": _qwen2, "qwen2_moe": _qwen2_moe, "qwen3": _qwen3, "qwen3_moe": _qwen3_moe,
     "gemma": _gemma, "gemma2": _gemma2, "gpt2": _gpt2, "opt": _opt, "bloom": _bloom, "gpt_neox": _gpt_neox, "bert": _bert, "resnet": _resnet,
-    **decoders.READERS, **recurrent.READERS, **convolutional.READERS,
+    **decoders.READERS, **recurrent.READERS, **convolutional.READERS, **towers.READERS, **others.READERS,
 }  # fmt: skip
