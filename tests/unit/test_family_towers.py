@@ -125,7 +125,8 @@ def test_text_is_attended_to_on_all_levels_but_the_coarsest() -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "says"),
     [
-        ("whisper-tiny", {"decoder_attention_heads": 7}, "384 is not a multiple of the 7 heads"), ("vit-base-patch16", {"patch_size": 300}, "larger than image_size"),
+        ("whisper-tiny", {"decoder_attention_heads": 7}, "384 is not a multiple of the 7 heads"),
+        ("vit-base-patch16", {"patch_size": 300}, "larger than image_size"),
         ("clip-vit-base-patch32", {"text_config": None}, "text_config is None; it should be an object"),
         ("stable-diffusion-v1-5-unet", {"sample_size": 60}, "multiple of 8"), ("stable-diffusion-v1-5-unet", {"down_block_types": ["x"]}, "down_block_types"),
         ("stable-diffusion-v1-5-unet", {"block_out_channels": [321]}, "multiple of the 8 heads"), ("dit-xl-2", {"num_attention_heads": 7}, "multiple of the 7"),
