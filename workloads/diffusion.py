@@ -124,18 +124,17 @@ def denoising_u_net(
 
 def _residual(s: Sketch, moment: tuple[str, ...], time: float, width: float) -> None:
     """Two convolutions behind norms over groups of channels, with the step added between, and a shortcut."""
-    source, shape = s.last, s.shape
+    shortcut, channels = s.last, s.shape.channels
+    if channels != width:
+        shortcut = s.beside(s.shape, lambda: s.conv("shortcut", width, act=None, bias=True, norm=False), s.last)
+    step = s.beside(Shape(time, 1.0, 1.0), lambda: s.dense("step", width), moment)
     s.norm("norm1")
     s.activate("silu1", "silu")
     s.conv("conv1", width, 3.0, act=None, bias=True, norm=False)
-    step = s.beside(Shape(time, 1.0, 1.0), lambda: s.dense("step", width), moment)
     s.pointwise("step_sum", 1.0, *step)
     s.norm("norm2")
     s.activate("silu2", "silu")
     s.conv("conv2", width, 3.0, act=None, bias=True, norm=False)
-    shortcut = source
-    if shape.channels != width:
-        shortcut = s.beside(shape, lambda: s.conv("shortcut", width, act=None, bias=True, norm=False), source)
     s.pointwise("sum", 1.0, *shortcut, reads=2.0)
 
 

@@ -129,7 +129,10 @@ def fused(nodes: Iterable[Node]) -> tuple[Node, ...]:
         operator = node.operator
         last = result.get(node.after[0]) if node.after and readers[unfused.after[0]] == 1 else None
         if isinstance(operator, Elementwise) and operator.fuses == "producer" and last and isinstance(last.operator, Contraction | Convolution):
-            result[last.operator.name] = replace(last, operator=with_epilogue(last.operator, operator))
+            order = list(result) if node.after[1:] else []
+            sides = [a for a in node.after[1:] if a in result and order.index(a) < order.index(last.operator.name)]
+            after = tuple(dict.fromkeys((*last.after, *sides)))
+            result[last.operator.name] = replace(last, operator=with_epilogue(last.operator, operator), after=after)
             renamed[operator.name] = last.operator.name
         elif isinstance(operator, Elementwise) and operator.fuses == "consumer":
             held[operator.name] = node

@@ -512,7 +512,7 @@ class Gather(Operator):
     @property
     def vector_flop(self) -> Real:
         """Sums within bags."""
-        return 0.0 if isinstance(self.pooled, float) and self.pooled == 1.0 else self.rows * self.width
+        return 0.0 if isinstance(self.pooled, float) and self.pooled == 1.0 else self.rows * (1.0 - 1.0 / self.pooled) * self.width
 
     @property
     def operands(self) -> tuple[Operand, ...]:
