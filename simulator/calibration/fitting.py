@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magnitudes.arrays import Column
-from simulator.calibration import FOLDER, Values, at, overlaid, read, set_at
+from simulator.calibration import FOLDER, Values, at, fold, overlaid, read, set_at
 from simulator.calibration.tasks import TASKS, Task
 from simulator.validation.checks import checked
 from simulator.validation.files import read_tables
@@ -77,12 +77,14 @@ def measured(data: Path, task: Task, rows: int) -> list[Measured]:
         if isinstance(read_table, TableError) or not read_table.frame["op"].map(operation_name).isin(task.ops).any():
             continue
         whole = checked(read_table)
-        context = Context(hosts={(h.source, h.device): h.host_s for h in hosts_of(whole, Context())})
+        context = Context(hosts={(h.source, h.device): h.host_s for h in hosts_of(whole, Context())}, correction=False)
         table = sampled(replace(whole, frame=whole.frame[whole.frame["op"].isin(task.ops)]), rows)
         for batch in batches_of(table):
             if batch.predict(context).notes:  # the roofline of a machine whose execution model has no tile law
                 continue
             us = table.frame.loc[batch.index, "measured_us"].to_numpy(np.float64)
+            if task.classes and class_of(batch.key["op"], batch.key["dtype"], batch.key["timing"]) not in task.classes:
+                continue
             group = (table.file, *(str(batch.key[k]) for k in ("source", "device", "op", "dtype", "kernel", "timing")))
             found.append(Measured(batch, context, family_of(batch.key["device"]), group, np.log(us), 1.0))
     sizes: dict[tuple[str, ...], int] = {}
@@ -96,11 +98,13 @@ class Fit:
     """A task on some rows.
 
     The unknowns are logarithms relative to the first guesses: single constants, then the constants that libraries share, then what
-    each library has of its own.
+    each library has of its own. `family` is what the rows leave out: constants of the table that another task fits have the values
+    that they had without it.
     """
 
     task: Task
     rows: Sequence[Measured]
+    family: str = ""
 
     @cached_property
     def before(self) -> Mapping[str, float]:
@@ -143,7 +147,7 @@ class Fit:
 
     def residuals(self, values: Mapping[str, float]) -> Column:
         """Log-residuals of all rows under some values."""
-        with overlaid({self.task.table: values}):
+        with overlaid({self.task.table: fold(self.task.table, self.family)}), overlaid({self.task.table: values}):
             return np.concatenate([m.residual() for m in self.rows])
 
     @cached_property
@@ -216,8 +220,9 @@ def run(task: Task, data: Path, rows: int) -> dict[str, Any]:
     folds: dict[str, Values] = {}
     outside: dict[int, Column] = {}
     for family in sorted({m.family for m in everything}):
-        part = Fit(task, [m for m in everything if m.family != family])
-        unknowns = part.solve(x) if part.rows else np.zeros(len(x))  # where nobody else has shown it: the first guesses
+        part = Fit(task, [m for m in everything if m.family != family], family)
+        guesses = np.zeros(len(x))  # a fold starts from the first guesses: its device leaves no trace, and what nobody else has shown stays there
+        unknowns = part.solve(guesses, 20) if part.rows else guesses
         folds[family] = part.values(unknowns) | dict.fromkeys(only_seen_on(task.table, family))
         left = {i: m for i, m in enumerate(everything) if m.family == family}
         outside |= dict(zip(left, _split(part, folds[family], list(left.values())), strict=True))
@@ -233,7 +238,7 @@ def only_seen_on(table: str, family: str) -> list[str]:
 
 def _split(fit: Fit, values: Values, rows: Sequence[Measured]) -> Iterator[Column]:
     """Residuals of each batch under some values."""
-    with overlaid({fit.task.table: values}):
+    with overlaid({fit.task.table: fold(fit.task.table, fit.family)}), overlaid({fit.task.table: values}):
         yield from [m.residual() for m in rows]
 
 

@@ -112,7 +112,7 @@ def run(data: Path, rows: int) -> dict[str, Any]:
         before, after, by_family = judged
         error[kind] = {"devices_left_out_mape": round(before, 4), "corrected_mape": round(after, 4), "kept": bool(before - after >= GAIN)}
         if before - after >= GAIN:
-            kinds[kind] = learn([r for r in whole if r.kind == kind])
+            kinds[kind] = learn([r for r in whole if r.learned == kind])
             for family, learned in by_family.items():
                 folds[family]["kinds"][kind] = learned
     provenance = {
@@ -127,13 +127,13 @@ def _judge(kind: str, under: Mapping[str, Sequence[Rows]]) -> tuple[float, float
     before: list[tuple[tuple[str, ...], Column]] = []
     after: list[tuple[tuple[str, ...], Column]] = []
     learned: dict[str, dict[str, Any]] = {}
-    families = {r.family for rows in under.values() for r in rows if r.kind == kind}
+    families = {r.family for rows in under.values() for r in rows if r.learned == kind}
     if len(families) < 2:
         return None
     for family, rows in under.items():
-        others = [r for r in rows if r.kind == kind and r.family != family]
+        others = [r for r in rows if r.learned == kind and r.family != family]
         learned[family] = learn(others)
-        own = [r for r in rows if r.kind == kind and r.family == family]
+        own = [r for r in rows if r.learned == kind and r.family == family]
         before.extend((r.group, r.residual) for r in own)
         after.extend((r.group, corrected(r, learned[family])) for r in own)
     return mape(before), mape(after), learned

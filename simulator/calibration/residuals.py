@@ -14,7 +14,8 @@ from magnitudes.datatypes import DataType
 from simulator.calibration import left_out
 from simulator.confidence.kinds import kind_of
 from simulator.correction import features
-from simulator.machine import machine_of
+from simulator.kernels.timing import Timing
+from simulator.machine import Machine, machine_of, matrix_format
 from simulator.validation.checks import checked
 from simulator.validation.files import read_tables
 from simulator.validation.host import hosts_of
@@ -22,6 +23,7 @@ from simulator.validation.operations import OPERATIONS
 from simulator.validation.prediction import Batch, Context, batches_of, family_of, system_of_rows
 from simulator.validation.run import sampled
 from simulator.validation.tidy import TableError
+from workloads.operator import Contraction, Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Rows:
     ----------
     kind, family, generation, format : str
         Of the operator, the die, its generation, and the arithmetic.
+    learned : str
+        Kind of correction that is learned from them; empty for none.
     group : tuple of str
         What is scored together.
     residual : Column
@@ -45,6 +49,7 @@ class Rows:
     family: str
     generation: str
     format: str
+    learned: str
     group: tuple[str, ...]
     residual: Column
     size: Column
@@ -112,6 +117,14 @@ def _rows(item: Item, context: Context) -> Rows:
     start_s = timing.start_s if context.fidelity == "roofline" else 0.0
     group = (item.file, *(str(key[k]) for k in ("source", "device", "op", "dtype", "kernel")))
     return Rows(
-        kind_of(operator, element), item.family, machine.chip.generation, element.name, group,
+        kind_of(operator, element), item.family, machine.chip.generation, element.name, _learned(operator, element, machine, timing), group,
         np.log(prediction.time_s + start_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
     )  # fmt: skip
+
+
+def _learned(operator: Operator, element: DataType, machine: Machine, timing: Timing) -> str:
+    """The kind of correction that rows teach: of products in few bits, those of matrix units, and not through eager calls, which hide the kernel."""
+    kind = kind_of(operator, element)
+    if not isinstance(operator, Contraction) or kind.endswith("_fp32"):
+        return kind
+    return kind if timing.context != "eager" and matrix_format(machine.engine, element) is not None else ""

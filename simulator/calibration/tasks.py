@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 # First guesses, by path: the centre of each prior. Round numbers by analogy (what all kernels of a kind would have), so that a constant that no
 # device in a fit has shown is not known from the device that is left out.
 MATRIX = {
-    "issue.matrix": 0.85, "simt_halfside": 6.0, "wave.classic": 0.5, "wave.simt": 0.5, "wave.persistent": 0.5, "tile_switch": 0.7, "feed.classic": 0.8,
-    "feed.persistent": 1.6, "port.classic": 64.0, "port.persistent": 64.0, "fill_clk.classic": 1000.0, "fill_clk.persistent": 500.0, "dram_sustained": 0.85,
-    "inflight": 0.2, "overlap_loss": 0.3, "epilogue.classic": 0.3, "epilogue.persistent": 0.1, "split_clk.classic": 4000.0, "split_clk.persistent": 4000.0,
-    "split_traffic": 0.5, "cache_usable": 0.75, "naive_raster_miss": 0.5, "translation_slow": 1.5, "pj_per_flop.register": 1.0, "pj_per_flop.async": 1.0,
-    "pj_per_flop.simt": 4.0, "pj_per_flop.matrix32": 4.0, "pj_per_byte": 40.0, "throttle_share": 0.7, "throttle_s": 5e-4, "quantise.fp8_s": 2.5e-6,
-    "quantise.row_s": 5e-7, "quantise.fill_s": 2.5e-6, "quantise.block_s": 2.5e-6, "quantise.block_blackwell_s": 2.5e-6, "quantise.fp4_s": 2.5e-6,
-    "rate.fp8": 0.75, "rate.fp8_block": 0.75, "rate.nvfp4": 0.75, "fp32.issue.matrix": 0.85, "fp32.tile_switch": 0.7, "fp32.feed.classic": 0.8,
-    "fp32.fill_clk.classic": 1000.0, "fp32.dram_sustained": 0.8, "fp32.overlap_loss": 0.3, "fp32.epilogue.classic": 0.3, "fp32.split_clk.classic": 4000.0,
-    "fp32.throttle_s": 5e-4,
+    "issue.matrix": 0.85, "wave.classic": 0.5, "wave.persistent": 0.5, "tile_switch": 0.7, "feed.classic": 0.8, "feed.persistent": 1.6,
+    "fill_clk.classic": 1000.0, "fill_clk.persistent": 500.0, "dram_sustained": 0.85, "inflight": 0.2, "overlap_loss": 0.3, "epilogue.classic": 0.3,
+    "epilogue.persistent": 0.1, "split_clk.classic": 4000.0, "split_clk.persistent": 4000.0, "split_traffic": 0.5, "naive_raster_miss": 0.5,
+    "pj_per_flop.register": 1.5, "pj_per_flop.async": 1.0, "pj_per_byte": 40.0, "throttle_share": 0.7, "throttle_s": 0.0005, "quantise.fp8_s": 2.5e-06,
+    "quantise.row_s": 5e-07, "quantise.fill_s": 2.5e-06, "quantise.block_s": 2.5e-06, "quantise.fp4_s": 2.5e-06, "rate.fp8": 0.75, "rate.fp8_block": 0.75,
+    "rate.nvfp4": 0.75,
 }  # fmt: skip
+MATRIX_FP32 = {
+    "fp32.pick_s": 5e-6,
+    "simt_halfside": 6.0, "wave.simt": 0.5, "translation_slow": 1.5, "pj_per_flop.simt": 4.0, "pj_per_flop.matrix32": 4.0, "fp32.issue.matrix": 0.85,
+    "fp32.tile_switch": 0.7, "fp32.feed.classic": 0.8, "fp32.fill_clk.classic": 1000.0, "fp32.dram_sustained": 0.8, "fp32.overlap_loss": 0.3,
+    "fp32.epilogue.classic": 0.3, "fp32.split_clk.classic": 4000.0, "fp32.throttle_s": 0.0005,
+}  # fmt: skip
+ON_MATRIX_UNITS, IN_FP32 = ("gemm_16bit", "gemm_16bit_eager", "gemm_narrow", "bmm_16bit"), ("gemm_fp32", "linear_fp32", "bmm_fp32")
 PREFILL = {
     "fixed_clk": 10000.0, "cta_clk": 2000.0, "matrix_eff": 0.75, "fp8_share": 0.75, "softmax": 0.5, "stage_tiles": 3.0, "tail": 0.5, "dram_eff": 0.8,
     "l2_eff": 0.8, "serial": 0.3, "cast_clk": 4000.0, "odd_clk": 4000.0, "window_clk": 2000.0, "mask_clk": 0.05, "wide": 300000.0, "narrow": 1.5,
@@ -59,6 +63,8 @@ class Task:
         The coefficient file.
     ops : tuple of str
         Operators whose rows are fitted.
+    classes : tuple of str
+        Classes of groups whose rows are fitted; empty for all.
     constants : mapping of str to float
         Dotted paths of single constants, with first guesses.
     libraries : str
@@ -74,6 +80,7 @@ class Task:
     name: str
     table: str
     ops: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     constants: Mapping[str, float] = field(default_factory=dict)
     libraries: str = ""
     fields: Mapping[str, float] = field(default_factory=dict)
@@ -88,15 +95,16 @@ class Task:
 TASKS = {
     t.name: t
     for t in (
-        Task("matrix", "matrix", ("gemm", "linear", "bmm"), MATRIX),
+        Task("matrix", "matrix", ("gemm", "linear", "bmm"), ON_MATRIX_UNITS, MATRIX),
+        Task("matrix_fp32", "matrix", ("gemm", "linear", "bmm"), IN_FP32, MATRIX_FP32),
         Task("prefill", "attention", ("attn_prefill",), libraries="prefill", fields=PREFILL),
         Task("decode", "attention", ("attn_decode",), libraries="decode", fields=DECODE),
         Task("experts", "experts", ("moe",), libraries="libraries", fields=EXPERTS),
-        Task("convolution", "convolution", ("conv_fwd",), CONVOLUTION),
-        Task("streaming", "streaming", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu", "pow", "powu"), STREAMING),
-        Task("timing", "timing", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "gelu", "softmax", "layernorm"), TIMING),
-        Task("walk", "walk", ("act_and_mul", "rope", "embedding"), WALK),
-        Task("rows", "rows", ("softmax", "layernorm", "rmsnorm"), ROWS),
-        Task("collectives", "collectives", ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"), COLLECTIVES),
+        Task("convolution", "convolution", ("conv_fwd",), constants=CONVOLUTION),
+        Task("streaming", "streaming", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu", "pow", "powu"), constants=STREAMING),
+        Task("timing", "timing", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "gelu", "softmax", "layernorm"), constants=TIMING),
+        Task("walk", "walk", ("act_and_mul", "rope", "embedding"), constants=WALK),
+        Task("rows", "rows", ("softmax", "layernorm", "rmsnorm"), constants=ROWS),
+        Task("collectives", "collectives", ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"), constants=COLLECTIVES),
     )
 }  # fmt: skip

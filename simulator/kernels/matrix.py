@@ -15,6 +15,7 @@ from magnitudes.arrays import Real, ceil, floor, maximum, minimum
 from magnitudes.datatypes import DataTypeChoice
 from simulator.calibration import table
 from simulator.cost import fastest
+from simulator.kernels.cache import FAR
 from simulator.kernels.formats import format_by_format, same_for_all
 from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, energy_scale, in_fp32, scheduling, uses_matrix_units
 from simulator.kernels.timing import Timing
@@ -46,8 +47,9 @@ class Product:
 
     @property
     def memory_byte_per_s(self) -> Real:
-        """What main memory sustains."""
-        return self.menu.dram_sustained * self.machine.memory.bandwidth_byte_per_s
+        """What main memory sustains; GDDR keeps check bits among the data (NVIDIA: ECC takes 6.25 % of its capacity) and fetches them as well."""
+        share = float(table("matrix")["inline_ecc"]) if self.machine.memory.kind.startswith("GDDR") else 1.0
+        return self.menu.dram_sustained * share * self.machine.memory.bandwidth_byte_per_s
 
     def stream_s(self, memory_byte: Real, cache_byte: Real) -> Real:
         """Time of a stream of which a part comes from memory, through the cache, and the rest from the cache."""
@@ -80,8 +82,10 @@ def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse:
     best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in product.menu.tiles])
     busy_s = maximum(best_s + _tail_s(product), _floor_s(product))
     busy_s = busy_s + _throttle_s(product, busy_s, reuse)
-    front_s = _front_s(product)
+    front_s = _front_s(product) + product.how.packing * timing.start_s
     path = "linear" if operator.b_residency is Residency.WEIGHT else "function"
+    if timing.context == "eager":
+        front_s = front_s + product.menu.pick_s
     return timing.finish_s(busy_s + front_s, path), parts | {"launch": timing.start_s + front_s}
 
 
@@ -108,15 +112,19 @@ def _product(operator: Contraction, machine: Machine, reuse: Reuse) -> Product:
 
 
 def hit_share(reuse_byte: Real, machine: Machine) -> Real:
-    """Share of an operand that is still in the cache: a cubic roll-off around its usable capacity.
+    """Share of an operand that is still in the cache: a sharp fall at its usable capacity, as for any stream that comes round again.
 
     Caches in two partitions keep a copy on either side (GA100, GH100, GB100), so that half of the capacity counts.
     """
     if machine.cache is None:
         return 0.0
     c = table("matrix")
-    ratio: Real = reuse_byte * (c["cache_copies"].get(machine.chip.generation, 1.0) / c["cache_usable"]) / machine.cache.capacity_byte
-    return 1.0 / (1.0 + ratio * ratio * ratio)
+    copies = c["cache_copies"].get(machine.chip.generation, 1.0)
+    ratio: Real = minimum(reuse_byte * (copies / c["cache_usable"]) / machine.cache.capacity_byte, FAR)
+    square = ratio * ratio
+    fourth = square * square
+    eighth = fourth * fourth
+    return 1.0 / (1.0 + eighth * eighth)
 
 
 def _traffic(operator: Contraction, machine: Machine, engine: KernelEngine, how: Arithmetic, reuse: Reuse) -> tuple[Real, Real]:
@@ -156,7 +164,7 @@ def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str
         blocks=o.batch * down * across,
         area=rows * columns,
         mac_s=2.0 * rows * columns * (1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)) * o.k / p.rate_flop_per_s,
-        load_byte=o.m * o.k / down * o.a.byte + o.n * o.k / across * o.b.byte,  # a ragged edge is not loaded
+        load_byte=o.m * o.k / down * o.a.byte + p.menu.second_share * o.n * o.k / across * o.b.byte,  # a ragged edge is not loaded
     )
     whole = _split_parts(p, tile, 1.0, 0.0)
     limit = minimum(p.how.max_split, floor(o.k / p.menu.split_min_k))

@@ -53,6 +53,12 @@ class Scheduling:
         Time for which the chip must be busy before half of the power limit is felt.
     half_side : float
         Tile side at which operand loads beside the arithmetic halve the rate of fp32 kernels.
+    second_share : float
+        Share of the second operand's tile that a multiprocessor loads itself: half where two of them work as a pair (Blackwell's
+        ``cta_group::2`` matrix instructions: PTX ISA 8.6, tcgen05; CUTLASS calls them 2SM).
+    pick_s : float
+        Time in which the library picks a kernel for an eager call, before it launches it: linear layers with a bias ask cuBLASLt's heuristic
+        each time (PyTorch, ``gemm_and_bias``), batched products do not.
     """
 
     tiles: Tiles
@@ -68,6 +74,8 @@ class Scheduling:
     tile_switch: float
     throttle_s: float
     half_side: float = 0.0
+    second_share: float = 1.0
+    pick_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,9 @@ class Arithmetic:
         Fixed cost of what runs before the product (quantisation, scale layout), its cost a row of the activations, and of the first rows.
     quantised : Real
         1 where the activations are quantised by a kernel in front, else 0.
+    packing : Real
+        Small kernels between both. Where block scales are packed as exponents (UE8M0, Blackwell) the serving stacks do it in five: shift,
+        cast, clear, pad, transpose (``get_col_major_tma_aligned_packed_tensor`` in DeepGEMM, TensorRT-LLM, SGLang and FlashInfer, 2025).
     """
 
     issue: Real
@@ -98,6 +109,7 @@ class Arithmetic:
     row_s: Real = 0.0
     first_rows_s: Real = 0.0
     quantised: Real = 0.0
+    packing: Real = 0.0
 
 
 def is_persistent(generation: str) -> bool:
@@ -142,7 +154,15 @@ def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) ->
     menu = tuple((float(m), float(n)) for m, n in tiles)
     of_mode = {k: c[k][mode] for k in ("feed", "port", "fill_clk", "epilogue", "split_clk", "split_min_k")}
     of_family = {k: c[k] for k in ("dram_sustained", "overlap_loss", "tile_switch", "throttle_s")}
-    return Scheduling(menu, wave, **of_mode, **of_family, half_side=half_side)
+    return Scheduling(
+        menu,
+        wave,
+        **of_mode,
+        **of_family,
+        half_side=half_side,
+        second_share=c["second_share"].get(generation, 1.0) if on_matrix_units else 1.0,
+        pick_s=c["pick_s"] if kind == "linear" else 0.0,
+    )
 
 
 def arithmetic(machine: Machine, element: AnyDataType, kind: str) -> Arithmetic:
@@ -150,7 +170,7 @@ def arithmetic(machine: Machine, element: AnyDataType, kind: str) -> Arithmetic:
     if not isinstance(element, DataTypeChoice):
         return _arithmetic(machine.chip.generation, _served_as(machine, element), element.name, kind)
     each = [_arithmetic(machine.chip.generation, _served_as(machine, o), o.name, kind) for o in element.options]
-    names = ("issue", "pj_per_flop", "max_split", "naive_raster", "front_s", "row_s", "first_rows_s", "quantised")
+    names = ("issue", "pj_per_flop", "max_split", "naive_raster", "front_s", "row_s", "first_rows_s", "quantised", "packing")
     return Arithmetic(*(choose(element.index, [getattr(a, n) for a in each]) for n in names))
 
 
@@ -189,7 +209,7 @@ def _front(c: dict[str, Any], quantised: str, generation: str) -> dict[str, floa
     if quantised == "fp8":
         return {"naive_raster": 1.0, "front_s": c["fp8_s"], "row_s": c["row_s"] / 8.0, "first_rows_s": c["fill_s"], "quantised": 1.0}
     if quantised == "fp8_block":
-        return {"front_s": c["block_blackwell_s"] if generation == "blackwell" else c["block_s"], "quantised": 1.0}
+        return {"front_s": c["block_s"], "quantised": 1.0, "packing": c["packing_kernels"].get(generation, 0.0)}
     return {"front_s": c["fp4_s"]} if quantised == "nvfp4" else {}
 
 
