@@ -16,6 +16,8 @@ SMALL = 0.01  # one percent up and down
 TIER_FIELDS = ("capacity", "bandwidth", "latency")
 LINK_FIELDS = ("bandwidth", "latency")
 UNITS = ("multiprocessors", "cores", "arrays", "units", "compute_units")  # counts that bring their own arithmetic along
+# counts of a layout of which a percent is none: half a bank group holds no data
+WHOLE = ("pseudo_channels", "ranks", "bank_groups", "banks", "banks_at_once", "vectors", "column", "row")
 
 
 def parameters(question: Question) -> list[str]:
@@ -32,7 +34,12 @@ def parameters(question: Question) -> list[str]:
         group = ".".join(path.split(".")[:2])
         if group in groups:
             kept[group] = None
-        elif (owner in tiers and key in TIER_FIELDS) or (owner in used_links and key in LINK_FIELDS) or owner == engine.name or path == "tdp":
+        elif (
+            (owner in tiers and key in TIER_FIELDS)
+            or (owner in used_links and key in LINK_FIELDS)
+            or (owner == engine.name and key not in WHOLE)
+            or path == "tdp"
+        ):
             kept[path] = None
     return list(kept)
 

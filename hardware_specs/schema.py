@@ -126,28 +126,66 @@ class NearMemoryEngine(Engine):
     ----------
     at : str
         Where the units sit: ``bank``, ``bank_group``, ``buffer_die``, ``logic_die``, ``channel`` or ``flash_channel``.
-    channels, banks, units : Real
-        Memory channels, banks a channel, and compute units in all.
+    channels, pseudo_channels, ranks, bank_groups : Real
+        Memory channels, pseudo-channels of a channel, ranks of a pseudo-channel, bank groups of a rank.
+    banks, units : Real
+        Banks a channel (in all its ranks and groups), and compute units in all.
+    vectors : Real
+        Vectors that a unit multiplies with a column while it is read: 1 where columns and arithmetic keep step.
     column_byte, row_byte : Real
-        Bytes of one column access, and of one open row.
-    column_to_column_s, activate_s, precharge_s, refresh_s, refresh_interval_s, four_activate_s : Real
-        Command timing: tCCD, tRCD, tRP, tRFC, tREFI, tFAW.
+        Bytes that a unit takes from one column access, and those of its open row.
+    column_to_column_s, column_to_column_short_s : Real
+        tCCD_L between columns of a bank group, and tCCD_S between those of different groups: the pace of the bus. Short is long where it is not said.
+    mac_to_mac_s : Real
+        Least time between two multiply commands that the power budget allows.
+    activate_s, precharge_s, read_to_precharge_s : Real
+        tRCD, tRP, tRTP.
+    activate_to_activate_s, four_activate_s : Real
+        tRRD and tFAW.
+    banks_at_once : Real, optional
+        Banks that one activation opens together; all units of a rank, where it is not said.
+    refresh_s, refresh_interval_s : Real
+        tRFC and tREFI.
+    bus_byte_per_s : Real, optional
+        Peak of all channels' buses between units and companion chip; a column a tCCD_S on each channel, where it is not said.
+    companion_byte : Real
+        Memory of the companion chip: activations that fit there do not cross the bus.
+    internal_byte_per_s : Real, optional
+        Peak that the units read, where another engine beside the same tier sees its pins (`Tier.bandwidth_byte_per_s`).
+    start_s : Real
+        Time to start one operator: mode change and command set-up.
+    unpaired : str
+        How a head that has no partner to hide its softmax behind takes its weights: ``once``, or ``chunks``: again after each chunk of scores.
     """
 
     execution: ClassVar[str] = "near_memory"
 
     at: str = "bank"
     channels: Real = 1.0
+    pseudo_channels: Real = 1.0
+    ranks: Real = 1.0
+    bank_groups: Real = 1.0
     banks: Real = 1.0
     units: Real = 1.0
+    vectors: Real = 1.0
     column_byte: Real = 32.0
     row_byte: Real = 1024.0
     column_to_column_s: Real = 0.0
+    column_to_column_short_s: Real | None = None
+    mac_to_mac_s: Real = 0.0
     activate_s: Real = 0.0
     precharge_s: Real = 0.0
+    read_to_precharge_s: Real = 0.0
+    activate_to_activate_s: Real = 0.0
+    four_activate_s: Real = 0.0
+    banks_at_once: Real | None = None
     refresh_s: Real = 0.0
     refresh_interval_s: Real | None = None
-    four_activate_s: Real = 0.0
+    bus_byte_per_s: Real | None = None
+    companion_byte: Real = 0.0
+    internal_byte_per_s: Real | None = None
+    start_s: Real = 0.0
+    unpaired: str = "once"
 
 
 @dataclass(frozen=True, slots=True)

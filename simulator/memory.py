@@ -56,7 +56,7 @@ def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool
     """
     state = largest([w.state_byte for w in workloads])
     active = largest([w.activation_byte for w in workloads])
-    workspace = 0.0 if machine.engine.execution == "host" else RUNTIME_BYTE
+    workspace = 0.0 if machine.engine.execution in ("host", "near_memory") else RUNTIME_BYTE  # banks hold no context of a driver
     use = MemoryUse(workloads[0].weight_byte, state, active, workspace, machine.memory.capacity_byte)
     behind = machine.chip.spill_tier(machine.engine)
     if not spill or behind is None:

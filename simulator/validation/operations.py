@@ -254,6 +254,9 @@ OPERATIONS: dict[str, Operation] = {
     "bmm": Operation("bmm", ("batch", *_MATRIX), partial(_product, weights=False)),
     "attn_prefill": _fused_attention(decode=False),
     "attn_decode": _fused_attention(decode=True),
+    "attn_near_memory": Operation(
+        "near_memory", ("heads", "head_dim", "kv_len"), partial(_attention, decode=True), ("batch", "kv_heads"), ("windowed", "bidirectional"),
+    ),
     "moe": Operation("moe", ("tokens", "hidden", "inter", "topk", "experts"), _experts, ("tp",), ("distribution",), (_CHOICE,), by_kernel=True),
     "conv_fwd": Operation(
         "convolution", ("batch", "cin", "cout", "in_h", "kernel_h"), _convolution,

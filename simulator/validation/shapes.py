@@ -23,6 +23,7 @@ from simulator.validation.tidy import TEXTS, Table, Unscored, missing_columns, t
 if TYPE_CHECKING:
     import pandas as pd
 
+ATTACC_CYCLE_NS = 0.769  # clock of its simulator: HBM3 at 5.2 Gb/s a pin, four bits a clock
 LONGEST_ANSWER = 615.0  # tokens at which Splitwise's generation stops
 
 
@@ -173,6 +174,17 @@ def _served_models(file: str, frame: pd.DataFrame) -> Table:
     return table.without(outlier, "an outlier of the data set: the first token of batch 64 at tensor parallelism 2")
 
 
+def _processing_in_memory(file: str, frame: pd.DataFrame) -> Table:
+    """AttAcc: cycles of decode attention on one stack, by where its units sit and whether its power is limited; commands it counted are outcomes."""
+    place = texts(frame["pim_type"]).str.upper().map({"BA": "bank", "BG": "bank-group", "BUFFER": "buffer"}).fillna("of an unknown place")
+    free = flags(frame["power_constraint"]) == "False"
+    device: pd.Series[str] = "attacc-" + place + np.where(free & (place != "buffer"), "-unlimited", "")
+    width = numbers(frame["bytes_per_element"])
+    dtype = width.map({1.0: "fp8", 2.0: "fp16", 4.0: "fp32"}).fillna("of an unknown width")
+    measured_us = ATTACC_CYCLE_NS * 1e-3 * numbers(frame["cycle"])
+    return tidy(file, frame.assign(device=device, op="attn_near_memory", dtype=dtype, timing="kernel", measured_us=measured_us))
+
+
 def _simulated(reason: str) -> Callable[[str, pd.DataFrame], Table]:
     """A shape that is known and has no execution model yet."""
 
@@ -200,6 +212,6 @@ SHAPES: tuple[Shape, ...] = (
     _shape("served models", "model hardware prompt_size batch_size tensor_parallel ttft_ms tpot_ms", _served_models),
     _shape("operators inside models", "FwOps OpName OutputShape measured_us", _model_operators),
     _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _simulated("no execution model for the spatial array Gemmini yet")),
-    _shape("processing in memory", "pim_type cycle power_constraint", _simulated("no execution model for processing in memory yet")),
+    _shape("processing in memory", "pim_type cycle power_constraint kv_len heads head_dim bytes_per_element", _processing_in_memory),
     _shape("FuseMax", "variant model traffic latency", _simulated("no execution model for the FuseMax array yet")),
 )
