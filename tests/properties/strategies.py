@@ -36,8 +36,8 @@ NARROW = ("fp8", "fp8_block", "mxfp8", "int8", "mxfp4", "nvfp4", "int4")
 
 @cache
 def gpus() -> tuple[str, ...]:
-    """Every shipped chip that runs kernel by kernel."""
-    return tuple(n for n in chip_names() if isinstance(find_system(n).chip.engine, KernelEngine))
+    """Every shipped chip that runs kernel by kernel and has no second engine, whose numbers a kernel does not depend on."""
+    return tuple(n for n in chip_names() if isinstance(find_system(n).chip.engine, KernelEngine) and len(find_system(n).chip.engines) == 1)
 
 
 def machines(chips: int = 1) -> SearchStrategy[System]:
