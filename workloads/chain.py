@@ -18,7 +18,7 @@ class Chain:
     suffix: str = ""
 
     def add(self, operator: Operator, *extra: str, after: str | None = None) -> str:
-        """Append an operator behind the last one (or `after`), which also reads `extra`; its name is returned."""
+        """Append an operator behind the last one (or `after`; behind none, where that is empty), which also reads `extra`; its name is returned."""
         if self.suffix:
             operator = replace(operator, name=operator.name + self.suffix)
         before = after if after is not None else (self.nodes[-1].operator.name if self.nodes else None)
