@@ -141,11 +141,12 @@ def prefill_library(name: str, generation: str) -> PrefillLibrary:
 
 
 @derived
-def decode_library(name: str) -> DecodeLibrary:
-    """The row of a library."""
+def decode_library(name: str, generation: str) -> DecodeLibrary:
+    """The row of a library; FlashAttention on Ampere is its second version."""
     rows = table("attention")["decode"]
     known = {f.name for f in fields(DecodeLibrary)}
-    row = {k: v for k, v in rows.get(name, rows["default"]).items() if k in known}
+    key = f"{name}_{generation}" if f"{name}_{generation}" in rows else name
+    row = {k: v for k, v in rows.get(key, rows["default"]).items() if k in known}
     return DecodeLibrary(**row, compiled=name == "triton", vector_groups=name == "flashinfer")
 
 
@@ -184,7 +185,7 @@ def _fixed_s(library: PrefillLibrary | DecodeLibrary, operator: Attention, machi
 
 def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, name: str) -> tuple[Real, dict[str, Real]]:
     """One query a sequence: keys and values stream once, split over idle multiprocessors (flash-decoding)."""
-    c, engine = decode_library(name), _engine(machine)
+    c, engine = decode_library(name, machine.chip.generation), _engine(machine)
     units, clock_hz = engine.multiprocessors, engine.clock_hz
     group = operator.heads / operator.kv_heads
     work = operator.batch * operator.kv_heads
