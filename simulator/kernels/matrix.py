@@ -23,6 +23,7 @@ from simulator.machine import Machine
 from simulator.reuse import Reuse
 from workloads.operator import Contraction, Operand, Residency
 
+INLINE_CHECKED = ("GDDR5", "GDDR6")  # memories of data-centre cards that keep check bits among the data
 NO_LATENCY_S = 1e-12  # a spec that gives no latency leaves the loads in flight unlimited
 FP32_SUM_BYTE = 8.0  # a partial sum in fp32, written and read once
 
@@ -47,8 +48,11 @@ class Product:
 
     @property
     def memory_byte_per_s(self) -> Real:
-        """What main memory sustains; GDDR keeps check bits among the data (NVIDIA: ECC takes 6.25 % of its capacity) and fetches them as well."""
-        share = float(table("matrix")["inline_ecc"]) if self.machine.memory.kind.startswith("GDDR") else 1.0
+        """What main memory sustains; GDDR keeps check bits among the data (NVIDIA: ECC takes 6.25 % of its capacity) and fetches them as well.
+
+        GDDR5X and GDDR6X are on cards that are not sold with error correction; GDDR7 checks on its own die.
+        """
+        share = float(table("matrix")["inline_ecc"]) if self.machine.memory.kind in INLINE_CHECKED else 1.0
         return self.menu.dram_sustained * share * self.machine.memory.bandwidth_byte_per_s
 
     def stream_s(self, memory_byte: Real, cache_byte: Real) -> Real:
