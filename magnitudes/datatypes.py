@@ -4,6 +4,12 @@ Formats and group sizes: IEEE 754 for fp16 to fp64; OCP 8-bit floating point (20
 mxfp8, mxfp6 and mxfp4 (one 8-bit scale per 32 elements); nvfp4 has an 8-bit scale per 16 elements (NVIDIA Blackwell
 documentation). int4 carries one fp16 scale per 128 elements, the usual group of GPTQ and AWQ weights. fp8_block has one
 fp32 scale per 128 x 128 weights (DeepSeek-V3 report, section 3.3).
+
+Formats of weights alone, which are widened to 16 bits on their way to the products: w8a16 and w4a16 with an fp16 scale per 128 (LLM.int8(),
+arXiv 2208.07339, and AWQ, arXiv 2306.00978: 4-bit zero points beside the scales); w2a16 likewise with 2-bit zero points (OmniQuant, arXiv
+2308.13137, W2A16g128); ternary weights, five of which fit a byte (BitNet b1.58, arXiv 2402.17764); w1a16, signs alone (BitNet, arXiv
+2310.11453); w0.8a16, compressed below one bit (QMoE, arXiv 2310.16795: 0.8 bits a weight). What widening itself costs is not counted:
+kernels of today do it beside the loads.
 """
 
 from __future__ import annotations
@@ -28,6 +34,8 @@ class DataType:
         Bits of the scale (and zero point) that `group` elements share.
     computes_as : tuple of str
         Formats whose arithmetic serves this one, best first: the first that an engine has a rate for is used.
+    weight_only : bool
+        Whether it is a format of stored weights alone: products are made in 16 bits.
     """
 
     name: str
@@ -35,6 +43,7 @@ class DataType:
     scale_bits: Real = 0.0
     group: Real = 1.0
     computes_as: tuple[str, ...] = ()
+    weight_only: bool = False
 
     @property
     def byte(self) -> Real:
@@ -59,12 +68,18 @@ DATA_TYPES = {
         DataType("nvfp4", 4.0, 8.0, 16.0, computes_as=("fp4", "fp8", "bf16", *_WIDE)),
         DataType("int8", 8.0, computes_as=("int8", "bf16", *_WIDE)),
         DataType("int4", 4.0, 16.0, 128.0, computes_as=("int4", "int8", "bf16", *_WIDE)),
+        DataType("w8a16", 8.0, 16.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True),
+        DataType("w4a16", 4.0, 16.0 + 4.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True),
+        DataType("w2a16", 2.0, 16.0 + 2.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True),
+        DataType("ternary", 8.0 / 5.0, computes_as=("bf16", *_WIDE), weight_only=True),
+        DataType("w1a16", 1.0, computes_as=("bf16", *_WIDE), weight_only=True),
+        DataType("w0.8a16", 0.8, computes_as=("bf16", *_WIDE), weight_only=True),
         DataType("int32", 32.0, computes_as=("int32", "fp32")),
     )
 }
 ALIASES = {
     "float32": "fp32", "float": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float64": "fp64", "double": "fp64",
-    "e4m3": "fp8", "fp8_e4m3": "fp8", "float8_e4m3fn": "fp8", "fp4": "nvfp4",
+    "e4m3": "fp8", "fp8_e4m3": "fp8", "float8_e4m3fn": "fp8", "fp4": "nvfp4", "w8a8": "int8", "awq": "w4a16", "gptq": "w4a16", "w1.58a16": "ternary",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from magnitudes.arrays import Real, as_real
 from magnitudes.datatypes import DATA_TYPES, AnyDataType, DataType, DataTypeChoice
+from magnitudes.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,36 @@ class Precision:
 def precision(weight: AnyDataType, activation: AnyDataType | None = None, state: AnyDataType | None = None) -> Precision:
     """The usual formats around weights of one type.
 
-    What enters a matrix product has the weights' type, unless said; norms and residuals stay in 16 bits or wider, and so do
-    keys and values.
+    What enters a matrix product has the weights' type, unless said (16 bits, where weights alone are narrow); norms and residuals stay
+    in 16 bits or wider, and so do keys and values.
+
+    Raises
+    ------
+    InputError
+        If a format of weights alone is given to something else.
     """
     stream = _stream(weight)
-    return Precision(weight, activation or weight, state or stream, stream)
+    for what, element in (("what enters products", activation), ("keys and values", state)):
+        alone = [o.name for o in _options(element) if o.weight_only]
+        if alone:
+            raise InputError(f"{alone[0]} is a format of weights alone, not of {what}; use int8, int4, fp8 or a wider one")
+    return Precision(weight, activation or _entering(weight), state or stream, stream)
+
+
+def _options(element: AnyDataType | None) -> tuple[DataType, ...]:
+    """The formats that rows may have."""
+    if element is None:
+        return ()
+    return (element,) if isinstance(element, DataType) else element.options
+
+
+def _entering(weight: AnyDataType) -> AnyDataType:
+    """The format of what meets weights in a product: theirs, or 16 bits where only weights can have it; row by row."""
+    if isinstance(weight, DataType):
+        return DATA_TYPES["bf16"] if weight.weight_only else weight
+    if not any(o.weight_only for o in weight.options):
+        return weight
+    return DataTypeChoice(tuple(DATA_TYPES["bf16"] if o.weight_only else o for o in weight.options), weight.index)
 
 
 def _stream(weight: AnyDataType) -> AnyDataType:

@@ -35,6 +35,11 @@ QUESTIONS: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [  # model, mach
     ("gpt3-175b", ("dgx-h100",), DECODER),
     ("bloom-176b", ("dgx-b200",), DECODER),
     ("bert-large", ("a100-pcie-40gb", "t4"), ("prefill-8x512",)),
+    ("deepseek-v3", ("8xh200",), DECODER),
+    ("jamba-v0.1", ("2xh100-sxm",), DECODER),
+    ("mamba2-2.7b", ("h100-sxm",), DECODER),
+    ("whisper-small", ("h100-sxm",), ("inference",)),
+    ("mobilenet-v2", ("h100-sxm",), ("images-64",)),
     ("resnet-50", ("a100-sxm-80gb", "v100-sxm2", "tpu-v4", "xeon-platinum-8480"), ("images-1", "images-64")),
 ]
 BY_OPERATOR = {  # per-operator times, and elasticities' raw material

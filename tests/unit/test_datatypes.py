@@ -16,6 +16,8 @@ from magnitudes.names import NameMiss
         ("mxfp8", (8 + 8 / 32) / 8), ("mxfp6", (6 + 8 / 32) / 8), ("mxfp4", (4 + 8 / 32) / 8),  # OCP: an 8-bit scale on 32 elements
         ("nvfp4", (4 + 8 / 16) / 8),  # an 8-bit scale on 16
         ("int4", (4 + 16 / 128) / 8),  # an fp16 scale on 128
+        ("w8a16", (8 + 16 / 128) / 8), ("w4a16", (4 + 20 / 128) / 8), ("w2a16", (2 + 18 / 128) / 8),  # fp16 scales and zero points on 128
+        ("ternary", 1 / 5), ("w1a16", 1 / 8), ("w0.8a16", 0.1),
         ("fp8_block", (8 + 32 / 128**2) / 8),  # an fp32 scale on 128 x 128
     ],
 )  # fmt: skip
@@ -24,7 +26,7 @@ def test_bytes_an_element(name: str, byte: float) -> None:
 
 
 def test_all_types_are_listed_above() -> None:
-    assert len(DATA_TYPES) == 14
+    assert len(DATA_TYPES) == 20
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import roofscape as rs
+from magnitudes.arrays import as_float
 from magnitudes.datatypes import data_type, data_type_choice
+from magnitudes.errors import InputError
 from roofscape.api import default_cut, formats, system
 from workloads.catalog import find_model
 from workloads.model import DivisionRule, ModelError
@@ -26,6 +29,30 @@ def test_the_usual_formats(weight: str, activation: str, state: str, stream: str
 def test_each_format_can_be_said() -> None:
     p = formats("int4", "fp16", "fp8")
     assert (p.weight.name, p.activation.name, p.state.name, p.stream.name) == ("int4", "fp16", "fp8", "bf16")
+
+
+@pytest.mark.parametrize("weight", ["w8a16", "w4a16", "w2a16", "ternary", "w1a16", "w0.8a16"])
+def test_weights_alone_may_be_narrow(weight: str) -> None:
+    p = formats(weight)
+    assert (p.weight.name, p.activation.name, p.state.name, p.stream.name) == (weight, "bf16", "bf16", "bf16")
+    assert formats([weight, "fp8"]).activation.byte.tolist() == [2, 1]  # type: ignore[union-attr]
+    for where in ({"activation_dtype": weight}, {"kv_dtype": [weight, "bf16"]}):
+        with pytest.raises(InputError, match=f"{weight} is a format of weights alone"):
+            formats("bf16", **where)
+
+
+@pytest.mark.parametrize("fidelity", ["roofline", "tile"])
+def test_narrower_weights_decode_faster_and_prefill_no_faster(fidelity: str) -> None:
+    """Decoding is bound by what it reads; products are made in 16 bits all the same."""
+    names = ["bf16", "w8a16", "w4a16", "w2a16", "w1a16", "w0.8a16"]
+    times = np.array([as_float(rs.estimate("llama-3-8b", "h100-sxm", rs.Decode(batch=1, context=100), dtype=n, fidelity=fidelity).time_s) for n in names])
+    assert np.all(np.diff(times) < 0)
+    prompt = [as_float(rs.estimate("llama-3-8b", "h100-sxm", rs.Prefill(batch=8, prompt=2048), dtype=n, fidelity="roofline").time_s) for n in names]
+    assert prompt[1:] == pytest.approx([prompt[0]] * 5, rel=0.02)
+    together = rs.estimate("llama-3-8b", "h100-sxm", rs.Decode(batch=1, context=100), dtype=names, fidelity=fidelity)
+    assert np.asarray(together.time_s) == pytest.approx(times, rel=1e-12)
+    held = [as_float(rs.estimate("llama-3-8b", "h100-sxm", rs.Decode(), dtype=n).memory.weight_byte) for n in ("bf16", "w4a16")]
+    assert held[1] / held[0] == pytest.approx((4 + 20 / 128) / 16)
 
 
 def test_a_column_of_formats() -> None:
