@@ -74,9 +74,13 @@ def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing
     tiles = maximum(operator.active, operator.rows / tile + 0.5 * operator.active)
     blocks = tiles * operator.n / TILE_COLUMNS
     flop_clk = _flop_per_clk(operator, machine, engine, c) * tile / (tile + c.half_tile)
-    mac_clk = maximum(2.0 * tile * TILE_COLUMNS * operator.k / flop_clk, TILE_COLUMNS * operator.k / c.element_rate)
     waves = maximum(1.0, blocks / engine.multiprocessors + c.tail)
-    parts: dict[str, Real] = {"matrix": waves * (mac_clk + c.cta_clk) / engine.clock_hz}
+    # A block multiplies as fast as its units, or as its weights arrive: loads in flight over the memory's latency.
+    parts: dict[str, Real] = {
+        "matrix": waves * (2.0 * tile * TILE_COLUMNS * operator.k / flop_clk + c.cta_clk) / engine.clock_hz,
+        "latency": waves * (TILE_COLUMNS * operator.k / c.element_rate + c.cta_clk) / engine.clock_hz,
+    }
+    block_s = maximum(parts["matrix"], parts["latency"])
     weight_byte, moved_byte = operator.byte_of(Residency.WEIGHT), operator.byte_of(Residency.ACTIVATION) + operator.byte_of(Residency.OUTPUT)
     busy = minimum(blocks, engine.multiprocessors)
     weight_s = reached_s(weight_byte * byte_s(reuse.weight_byte, machine, c.dram_eff, c.l2_eff), weight_byte, c.reach_share, busy, machine)
@@ -84,7 +88,7 @@ def grouped_parts(operator: GroupedContraction, machine: Machine, timing: Timing
     parts[machine.memory.name] = weight_s + moved_s
     if machine.cache is not None:
         parts[machine.cache.name] = operator.byte / machine.cache.bandwidth_byte_per_s
-    work_s = maximum(parts["matrix"], weight_s) + c.serial * minimum(parts["matrix"], weight_s) + moved_s
+    work_s = maximum(block_s, weight_s) + c.serial * minimum(block_s, weight_s) + moved_s
     return timing.finish_s(work_s, "linear"), parts
 
 
