@@ -82,7 +82,7 @@ class GroupedAttention:
         stream, state = flow.formats.stream, flow.formats.state
         batch, length, new, window = g.batch, g.length, g.new, self.window
         if self.chunk is not None:
-            if g.new is g.length:  # whole prompts: each chunk is a sequence of its own
+            if flow.whole:  # each chunk is a sequence of its own
                 batch, length = batch * maximum(length / self.chunk, 1.0), minimum(length, self.chunk)
                 new = length
             else:

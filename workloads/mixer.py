@@ -27,6 +27,8 @@ class Flow:
         Tokens of the encoder's output that each group attends to, where the model has one.
     encoded : str
         The operator that makes the encoder's output, where it runs in the same pass.
+    whole : bool
+        Whether all sequences are prompts from their first token on.
     """
 
     groups: tuple[Sequences, ...]
@@ -34,6 +36,7 @@ class Flow:
     formats: Precision
     source: tuple[Real, ...] = ()
     encoded: str = ""
+    whole: bool = False
 
     @property
     def tokens(self) -> Real:

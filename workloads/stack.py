@@ -162,7 +162,7 @@ class Stack:
 
     def flow(self, run: Pass, cut: Parallelism, formats: Precision) -> Flow:
         """What one micro-batch of a pass brings to one chip."""
-        return Flow(tuple(replace(g, batch=maximum(g.batch / (cut.dp * cut.parts), 1.0)) for g in run.groups), cut, formats)
+        return Flow(tuple(replace(g, batch=maximum(g.batch / (cut.dp * cut.parts), 1.0)) for g in run.groups), cut, formats, whole=run.phase == "prefill")
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The operators of one micro-batch through all layers, as one chip of a stage sees them."""
