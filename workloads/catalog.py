@@ -11,7 +11,9 @@ from magnitudes.names import NameMiss, nearest, normal
 from workloads.importers.huggingface import model_of, read_config
 from workloads.model import Model
 
-_ENDINGS = ("-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-v0.2", "-v0.3", "-uncased", "-cased")  # they do not change the shape
+_ENDINGS = (  # they do not change the shape
+    "-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-v0.2", "-v0.3", "-v1", "-uncased", "-cased", "-224", "-pile", "-4k", "-17b-16e", "-17b-128e",
+)  # fmt: skip
 SHIPPED = Path(__file__).parent / "models"
 
 

@@ -98,6 +98,11 @@ def test_a_batch_reads_the_weights_once() -> None:
         ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mixtral-8x7b"), ("Qwen/Qwen2.5-7B-Instruct", "qwen2.5-7b"),
         ("Qwen3-30B-A3B", "qwen3-30b-a3b"), ("resnet50", "resnet-50"),
         ("bert-base-uncased", "bert-base"), ("google-bert/bert-large-uncased", "bert-large"), ("openai-community/gpt2-xl", "gpt2-xl"),
+        ("google/vit-base-patch16-224", "vit-base-patch16"), ("openai/whisper-large-v3", "whisper-large-v3"), ("deepseek-ai/DeepSeek-V3", "deepseek-v3"),
+        ("deepseek-ai/DeepSeek-V2-Lite-Chat", "deepseek-v2-lite"), ("moonshotai/Kimi-K2-Instruct", "kimi-k2"), ("vgg16", "vgg-16"),
+        ("microsoft/Phi-3-mini-4k-instruct", "phi-3-mini"), ("meta-llama/Llama-4-Scout-17B-16E-Instruct", "llama-4-scout"),
+        ("nvidia/Llama-3_3-Nemotron-Super-49B-v1", "llama-3.3-nemotron-super-49b"), ("RWKV/rwkv-4-169m-pile", "rwkv-4-169m"),
+        ("state-spaces/mamba-2.8b-hf", "mamba-2.8b"), ("efficientnet_b0", "efficientnet-b0"), ("resnext50_32x4d", "resnext-50-32x4d"),
         ("ResNet-152", "resnet-152"), ("llama-2-7b-chat-hf", "llama-2-7b"),
     ],
 )  # fmt: skip
