@@ -38,10 +38,20 @@ def openings(engine: NearMemoryEngine) -> tuple[Real, Real]:
     return ceil(units / together), spacing_s
 
 
+def opening_s(engine: NearMemoryEngine) -> Real:
+    """From the first activation of a row to the first column in all units [s]."""
+    count, spacing_s = openings(engine)
+    return engine.activate_s + (count - 1.0) * spacing_s
+
+
 def switch_s(engine: NearMemoryEngine) -> Real:
     """From the last column of a row to the first of the next row of the same banks [s]."""
-    count, spacing_s = openings(engine)
-    return engine.read_to_precharge_s + engine.precharge_s + engine.activate_s + (count - 1.0) * spacing_s
+    return engine.read_to_precharge_s + engine.precharge_s + opening_s(engine)
+
+
+def stream_s(columns: Real, rows: Real, engine: NearMemoryEngine) -> Real:
+    """Columns of several rows, from banks that are all closed to the last column, without refresh [s]."""
+    return opening_s(engine) + (columns - 1.0) * interval_s(engine) + (rows - 1.0) * exposed_s(engine)
 
 
 def exposed_s(engine: NearMemoryEngine) -> Real:
@@ -58,7 +68,7 @@ def exposed_s(engine: NearMemoryEngine) -> Real:
 
 def refresh_stall_s(engine: NearMemoryEngine) -> Real:
     """What one refresh takes from the units: closing, refreshing, opening again [s]."""
-    return engine.precharge_s + engine.refresh_s + engine.activate_s
+    return engine.precharge_s + engine.refresh_s + opening_s(engine)
 
 
 def refreshing_s(busy_s: Real, engine: NearMemoryEngine, *, alone: bool) -> Real:
