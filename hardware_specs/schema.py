@@ -105,8 +105,14 @@ class SpatialEngine(Engine):
         Arrays, and processing elements along each side of one.
     dataflow : str
         ``weight``, ``output``, ``input`` or ``row`` stationary.
+    loaded_rows : Real, optional
+        Rows of a held operand that enter an array a clock; one, if not said.
     vector_lanes : Real
         Lanes of the 1-D unit beside the array.
+    lane_exponential : Real, optional
+        Steps that a lane spends on an exponential: one where it has a unit for it, several where it is a polynomial.
+    element_exponential : Real, optional
+        The same of a processing element; None where elements multiply and add only.
     """
 
     execution: ClassVar[str] = "spatial"
@@ -116,6 +122,9 @@ class SpatialEngine(Engine):
     columns: Real = 1.0
     dataflow: str = "weight"
     vector_lanes: Real = 0.0
+    loaded_rows: Real | None = None
+    lane_exponential: Real | None = None
+    element_exponential: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)

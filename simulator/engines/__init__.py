@@ -10,6 +10,7 @@ from simulator.correction import with_correction
 from simulator.engines.host import host_law
 from simulator.engines.kernel import kernel_law
 from simulator.engines.near_memory import near_memory_law
+from simulator.engines.spatial import spatial_law
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError
@@ -19,7 +20,12 @@ FIDELITIES = ("roofline", "tile")
 TIMINGS = ("kernel", "graph", "eager")
 
 # execution model -> its law finer than the roofline, made for a machine and a timing context
-TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {"kernel": kernel_law, "host": host_law, "near_memory": near_memory_law}
+TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {
+    "kernel": kernel_law,
+    "host": host_law,
+    "near_memory": near_memory_law,
+    "spatial": spatial_law,
+}
 
 
 def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "", *, correction: bool = True) -> CostLaw:

@@ -45,3 +45,18 @@ def transformer_layer(rows: Rows) -> Calls:
         (plain("mul", tokens * rows["inter"], 2.0, 2.0), 1.0),
         (linear("down", rows["hidden"], rows["inter"]), 1.0),
     )  # fmt: skip
+
+
+def linear_layers(rows: Rows) -> Calls:
+    """What of a transformer layer is linear: queries, keys, values and the projection behind attention, and a network of two layers without a gate."""
+    f, tokens, width = rows.formats, rows["batch"] * rows["q_len"], rows["heads"] * rows["head_dim"]
+
+    def linear(name: str, n: Real, k: Real) -> Operator:
+        return Contraction(name=name, m=tokens, n=n, k=k, a=f.a, b=f.b, c=f.c)
+
+    return (
+        (linear("projection", width, rows["hidden"]), 3.0),
+        (linear("out", rows["hidden"], width), 1.0),
+        (linear("up", rows["inter"], rows["hidden"]), 1.0),
+        (linear("down", rows["hidden"], rows["inter"]), 1.0),
+    )

@@ -17,7 +17,7 @@ from simulator.validation.dimensions import DEFAULTS
 from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass
 from simulator.validation.expert_loads import active_experts, distribution_problem
 from simulator.validation.formats import Formats, formats_of, unknown_format
-from simulator.validation.layers import transformer_layer
+from simulator.validation.layers import linear_layers, transformer_layer
 from simulator.validation.served import FIRST, STEP, model_problem, served_calls
 from workloads.operator import (
     Attention,
@@ -276,6 +276,7 @@ OPERATIONS: dict[str, Operation] = {
     "layer": Operation(
         "layer", ("batch", "heads", "head_dim", "q_len", "hidden", "inter"), transformer_layer, ("kv_heads", "kv_len"), (), (_FEW_HEADS, _SHORT),
     ),
+    "linears": Operation("linear_layers", ("batch", "heads", "head_dim", "q_len", "hidden", "inter"), linear_layers),
     "model_inference": Operation("model_inference", ("batch", "seq"), _eager_model, (), ("model", "option"), is_model=True),
     FIRST: Operation("served_ttft", ("batch", "prompt"), partial(served_calls, decode=False), ("output", "tp"), ("served_model",), is_model=True),
     STEP: Operation("served_tpot", ("batch", "prompt"), partial(served_calls, decode=True), ("output", "tp"), ("served_model",), is_model=True),

@@ -185,6 +185,34 @@ def _processing_in_memory(file: str, frame: pd.DataFrame) -> Table:
     return tidy(file, frame.assign(device=device, op="attn_near_memory", dtype=dtype, timing="kernel", measured_us=measured_us))
 
 
+FUSEMAX_BATCH = 64.0
+# hidden, head, heads, inner (FuseMax, MICRO 2024, its models of BERT-Base, Transformer-XL, T5-small's encoder and XLM)
+FUSEMAX_MODELS = {"BERT": (768, 64, 12, 3072), "TrXL": (1024, 64, 16, 4096), "T5": (512, 64, 8, 2048), "XLM": (2048, 128, 16, 8192)}
+FUSEMAX_MACHINES = {"arch": "fusemax-cloud", "binding": "fusemax-cloud", "proposal": "fusemax-cloud"}  # the others run on FLAT's
+
+
+def _fusemax(file: str, frame: pd.DataFrame) -> Table:
+    """FuseMax's artifact: attention by variant (``attn-...``), or the linear layers beside it (``end2end-...``), seconds a layer."""
+    import pandas as pd
+
+    part, chain = (texts(frame["variant"]).str.partition("-")[place] for place in (0, 2))
+    sizes = pd.DataFrame([FUSEMAX_MODELS.get(m, (np.nan,) * 4) for m in texts(frame["model"])], columns=["hidden", "head_dim", "heads", "inter"])
+    length = texts(frame["seq_len"]).map(_tokens)
+    ours = sizes.set_index(frame.index).assign(
+        device=chain.map(FUSEMAX_MACHINES).fillna("flat-cloud"), source="fusemax", op=part.map({"attn": "attn_prefill", "end2end": "linears"}).fillna(""),
+        dtype="bf16", timing="graph", kernel=chain, batch=FUSEMAX_BATCH, q_len=length, causal=False, measured_us=1e6 * numbers(frame["latency"]),
+    )  # fmt: skip
+    return tidy(file, ours)
+
+
+def _tokens(length: str) -> float:
+    """A length such as ``64K`` or ``1M`` in tokens, with powers of two; NaN where it is none."""
+    try:
+        return float(length[:-1]) * {"K": 2.0**10, "M": 2.0**20}[length[-1:].upper()]
+    except (ValueError, KeyError):
+        return float("nan")
+
+
 def _simulated(reason: str) -> Callable[[str, pd.DataFrame], Table]:
     """A shape that is known and has no execution model yet."""
 
@@ -213,5 +241,6 @@ SHAPES: tuple[Shape, ...] = (
     _shape("operators inside models", "FwOps OpName OutputShape measured_us", _model_operators),
     _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _simulated("no execution model for the spatial array Gemmini yet")),
     _shape("processing in memory", "pim_type cycle power_constraint kv_len heads head_dim bytes_per_element", _processing_in_memory),
-    _shape("FuseMax", "variant model traffic latency", _simulated("no execution model for the FuseMax array yet")),
+    _shape("FuseMax", "variant model seq_len latency", _fusemax),
+    _shape("FuseMax, array sizes", "variant model PE_dim latency", _simulated("no execution model for areas of FuseMax arrays yet")),
 )

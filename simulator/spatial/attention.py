@@ -1,0 +1,160 @@
+"""Attention on an array: scores, softmax and values as a chain of operators, fused more or less.
+
+- ``unfused``: three operators, the scores written and read between them;
+- ``flat``: fused by blocks of rows (Kao et al., FLAT, ASPLOS 2023): whole rows of scores stay in the buffer between two passes of the softmax;
+- ``fused``: one pass over the keys (Dao et al. 2022), each product by the array's own folds: what other machines run;
+- ``cascade``, ``arch``, ``binding``: one pass, tile by tile (`simulator.spatial.tiles`): FuseMax step by step.
+
+Heads that share keys and values are more rows of the same product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from magnitudes.arrays import Real, ceil, floor, largest, maximum, minimum, where
+from simulator.machine import Machine
+from simulator.spatial.folds import array_cycle
+from simulator.spatial.lanes import lane_step_s, softmax_step
+from simulator.spatial.overlap import Parts, above_roofs, fill_s, product_parts, spatial_engine, step_s
+from simulator.spatial.product import Product
+from simulator.spatial.tiles import TILED, tiled_s
+from workloads.operator import Attention, Operator
+
+SPILLED_ROWS = 4.0  # blocks of FLAT whose scores spill are as many array widths of queries high: 1024 rows in FuseMax's artifact (MICRO 2024)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The sizes of attention as an array sees them: `groups` heads of keys, each with `rows` queries.
+
+    Parameters
+    ----------
+    keys : Real
+        That a query meets; the blocks on a causal diagonal are computed whole.
+    key_dim, value_dim : Real
+    """
+
+    operator: Attention
+    groups: Real
+    rows: Real
+    keys: Real
+    key_dim: Real
+    value_dim: Real
+
+    @property
+    def byte(self) -> Real:
+        """Of all scores, written once."""
+        return self.groups * self.rows * self.keys * self.operator.element.byte
+
+    @property
+    def products(self) -> tuple[Product, Product]:
+        """Queries by keys, and scores by values."""
+        q, k, v, o = (operand.byte for operand in self.operator.operands)
+        element = self.operator.element
+        v = maximum(v, self.groups * self.operator.kv_read_len * self.value_dim * self.operator.state.byte)  # latent vectors are read as values, too
+        return (
+            Product(self.groups, self.rows, self.keys, self.key_dim, q, k, self.byte, element, either=True),
+            Product(self.groups, self.rows, self.value_dim, self.keys, self.byte, v, o, element, either=True),
+        )
+
+
+def scores_of(operator: Attention, block: Real) -> Scores:
+    """The sizes of attention, computed in blocks of so many keys."""
+    keys = operator.kv_read_len
+    if operator.causal:
+        keys = minimum(keys, operator.pairs / operator.q_len + block / 2.0)
+    rows = operator.q_len * operator.heads / operator.kv_heads
+    return Scores(operator, operator.batch * operator.kv_heads, rows, keys, operator.head_dim, operator.pair_dim - operator.head_dim)
+
+
+def attention_cost(operator: Operator, machine: Machine, library: str) -> tuple[Real, Parts]:
+    """Time of attention and what each resource alone needs [s].
+
+    Parameters
+    ----------
+    library : str
+        A chain by name; another name, or none, means the best that the machine can: ``binding`` where its elements know exponentials, else ``fused``.
+    """
+    assert isinstance(operator, Attention)
+    engine = spatial_engine(machine)
+    chain = library if library in CHAINS or library in TILED else "fused" if engine.element_exponential is None else "binding"
+    scores = scores_of(operator, engine.columns)
+    time_s, parts = CHAINS[chain](scores, machine) if chain in CHAINS else _one_pass(scores, machine, chain)
+    parts = above_roofs(parts, operator, machine)
+    return largest([time_s, *parts.values()]), parts
+
+
+def _unfused(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
+    """Three operators, one after another, each as long as its slowest resource."""
+    moved_s = {tier.name: 2.0 * scores.byte / tier.bandwidth_byte_per_s for tier in machine.tiers}
+    steps: list[Mapping[str, Real]] = [{"vector": _softmax_s(scores, machine), **moved_s}]
+    steps += [product_parts(p, machine) for p in scores.products]
+    time_s: Real = machine.memory.latency_s
+    parts: Parts = {}
+    for step in steps:
+        time_s = time_s + largest(step.values())
+        parts = {name: parts.get(name, 0.0) + step.get(name, 0.0) for name in (*parts, *(n for n in step if n not in parts))}
+    for product in scores.products:
+        time_s = time_s + fill_s(product, machine)
+    return time_s, parts
+
+
+def _flat(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
+    """All three at once, a block of query rows as wide as the array after the other; their scores spill where the buffer is too small."""
+    width = spatial_engine(machine).columns
+    parts = _computed(scores, machine)
+    block_byte = width * scores.keys * scores.operator.element.byte
+    spills = block_byte > machine.tiers[0].capacity_byte
+    height = where(spills, SPILLED_ROWS * width, width)
+    byte = _streamed_byte(scores, height) + where(spills, 4.0 * scores.byte, 0.0)  # scores, and then weights: written and read
+    return _paced(parts, {tier.name: byte for tier in machine.tiers[-1:]}, scores, machine)
+
+
+def _fused(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
+    """One pass over the keys, by the folds of the array."""
+    return _paced(_computed(scores, machine), _one_pass_byte(scores, machine), scores, machine)
+
+
+def _one_pass(scores: Scores, machine: Machine, chain: str) -> tuple[Real, Parts]:
+    """One pass over the keys, tile by tile."""
+    pace_s, parts = tiled_s(scores.groups, scores.rows, scores.keys, scores.key_dim, scores.value_dim, step_s(scores.products[0], machine), machine, chain)
+    time_s, parts = _paced(parts, _one_pass_byte(scores, machine), scores, machine)
+    return maximum(time_s, pace_s + fill_s(scores.products[0], machine)), parts
+
+
+def _computed(scores: Scores, machine: Machine) -> Parts:
+    """What the array needs for both products, and the lanes for the softmax [s]."""
+    engine = spatial_engine(machine)
+    matrix_s = step_s(scores.products[0], machine) * (array_cycle(scores.products[0], engine) + array_cycle(scores.products[1], engine))
+    return {"matrix": matrix_s, "vector": _softmax_s(scores, machine)}
+
+
+def _softmax_s(scores: Scores, machine: Machine) -> Real:
+    """The steps that lanes need for all scores [s]."""
+    return scores.groups * scores.rows * scores.keys * softmax_step(machine) * lane_step_s(machine)
+
+
+def _one_pass_byte(scores: Scores, machine: Machine) -> dict[str, Real]:
+    """Bytes that each tier behind a buffer carries: half of the buffer holds queries and their results, keys and values stream past."""
+    row_byte = (scores.key_dim + scores.value_dim) * scores.operator.element.byte
+    return {
+        tier.name: _streamed_byte(scores, maximum(floor(buffer.capacity_byte / 2.0 / row_byte), 1.0))
+        for buffer, tier in zip(machine.tiers, machine.tiers[1:], strict=False)
+    }
+
+
+def _streamed_byte(scores: Scores, height: Real) -> Real:
+    """Queries and results once, keys and values for each block of so many queries."""
+    q, k, v, o = (operand.byte for operand in scores.operator.operands)
+    return q + o + (k + v) * ceil(scores.rows / height)
+
+
+def _paced(parts: Parts, byte: Mapping[str, Real], scores: Scores, machine: Machine) -> tuple[Real, Parts]:
+    """Time where everything overlaps but the first tile, and its parts [s]."""
+    parts = {**parts, **{tier.name: byte[tier.name] / tier.bandwidth_byte_per_s for tier in machine.tiers if tier.name in byte}}
+    return largest(parts.values()) + fill_s(scores.products[0], machine), parts
+
+
+CHAINS: dict[str, Callable[[Scores, Machine], tuple[Real, Parts]]] = {"unfused": _unfused, "flat": _flat, "fused": _fused}
