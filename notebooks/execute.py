@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
@@ -27,8 +28,10 @@ def executed(file: Path) -> Any:
         With the cell and its traceback.
     """
     notebook = nbformat.read(file, as_version=4)
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc" if os.name == "posix" else "tcp")  # no port where it can be had without
-    NotebookClient(notebook, km=kernel, timeout=LIMIT_S, record_timing=False, resources={"metadata": {"path": str(HERE.parent)}}).execute()
+    with TemporaryDirectory() as folder:  # of its own: sockets of kernels that start at the same time would have the same names
+        transport = "ipc" if os.name == "posix" else "tcp"  # no port where it can be had without
+        kernel = AsyncKernelManager(kernel_name="python3", transport=transport, connection_file=f"{folder}/kernel.json")
+        NotebookClient(notebook, km=kernel, timeout=LIMIT_S, record_timing=False, resources={"metadata": {"path": str(HERE.parent)}}).execute()
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 
