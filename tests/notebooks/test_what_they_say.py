@@ -55,12 +55,12 @@ def test_the_frontier_is_what_the_text_says() -> None:
 def test_decoder_1_waits_for_latency() -> None:
     text = printed("03_bring_your_own.ipynb")
     assert re.search(r"decoder-1 .* latency ", text)
-    assert re.search(r"edge-1 .* roofline|edge-1 .* tile", text)
+    assert re.search(r"edge-1 .* tile", text)
     assert "2 mistakes" in text and "did you mean bandwidth" in text
 
 
-def test_257_is_a_bad_chunk_and_the_published_size_is_not_reached() -> None:
+def test_257_is_a_bad_chunk_about_as_bad_as_published() -> None:
     said = re.search(r"published \+32 %, of which the estimator says (\d+)% to (\d+)%", printed("04_shapes_matter.ipynb"))
     assert said
     least, most = int(said[1]), int(said[2])
-    assert 20 <= least <= most < 100
+    assert 33 <= least <= most <= 150
