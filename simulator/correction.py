@@ -22,7 +22,7 @@ from simulator.law import CostLaw
 from simulator.machine import Machine
 from simulator.reuse import Reuse
 from simulator.roofline import cached_floor_s
-from workloads.operator import Contraction, Normalization, Operator, Softmax
+from workloads.operator import Attention, Contraction, GroupedContraction, Normalization, Operator, Softmax
 
 TILE_SIDE = 128.0  # of the tiles that `waves` counts
 
@@ -73,7 +73,8 @@ def features(operator: Operator, time_s: Real, machine: Machine, timing: Timing)
     dict of str to Real
         ``ramp``: its time beside a launch; ``cache``: its bytes beside the last cache. For products ``waves``: tiles beside
         multiprocessors, ``depth``: of the contraction, ``narrow``: the shorter side of the result, ``batch``. For kernels over rows
-        ``cols``, and ``rows`` beside multiprocessors.
+        ``cols``, and ``rows`` beside multiprocessors. For attention ``waves``: sequences' key heads beside multiprocessors, ``length`` of the
+        keys, ``head``: width, ``group``: query heads a key head. For experts ``load``: rows of one that is active, ``depth``.
     """
     engine = machine.engine
     assert isinstance(engine, KernelEngine)
@@ -88,4 +89,11 @@ def features(operator: Operator, time_s: Real, machine: Machine, timing: Timing)
         }  # fmt: skip
     if isinstance(operator, Softmax | Normalization):
         known |= {"cols": log(operator.cols / 1024.0), "rows": log(operator.rows / engine.multiprocessors)}
+    if isinstance(operator, Attention):
+        known |= {
+            "waves": log(operator.batch * operator.kv_heads / engine.multiprocessors), "length": log(operator.kv_len / 2048.0),
+            "head": log(operator.head_dim / 128.0), "group": log(operator.heads / operator.kv_heads),
+        }  # fmt: skip
+    if isinstance(operator, GroupedContraction):
+        known |= {"load": log(operator.rows / operator.active / 32.0), "depth": log(operator.k / 1024.0)}
     return known

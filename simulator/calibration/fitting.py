@@ -34,7 +34,6 @@ from simulator.validation.tidy import TableError
 
 Matrix = NDArray[np.float64]
 
-NOISE = 0.04  # log-residual that weighs as much as a constant moved by its prior's width
 TURN = 0.15  # log-residual from which on an error counts by its size, no longer by its square
 SHARED_WIDTH, OWN_WIDTH = 0.7, 0.5  # of the priors on the logarithms of constants, and of what a library has of its own
 STEP = 0.02  # of a logarithm, in differences: wide enough to see across a wave
@@ -153,7 +152,7 @@ class Fit:
     @cached_property
     def _weights(self) -> Column:
         weights = np.concatenate([np.full(len(m.log_us), m.weight) for m in self.rows])
-        return np.asarray(np.sqrt(weights) / NOISE, dtype=np.float64)
+        return np.asarray(np.sqrt(weights) / self.task.noise, dtype=np.float64)
 
     @cached_property
     def _widths(self) -> Column:

@@ -75,6 +75,8 @@ class Task:
         Groups with fewer rows are left out.
     weights : mapping of str to float
         Weight of an operator's groups, where it is not one.
+    noise : float
+        Log-residual that weighs as much as a constant moved by its prior's width: the larger, the closer to the first guesses.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Task:
     fields: Mapping[str, float] = field(default_factory=dict)
     least_rows: int = 30
     weights: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.04
 
     def weight_of(self, op: str) -> float:
         """Weight of the groups of an operator."""
@@ -97,7 +100,7 @@ TASKS = {
     for t in (
         Task("matrix", "matrix", ("gemm", "linear", "bmm"), ON_MATRIX_UNITS, MATRIX),
         Task("matrix_fp32", "matrix", ("gemm", "linear", "bmm"), IN_FP32, MATRIX_FP32),
-        Task("prefill", "attention", ("attn_prefill",), libraries="prefill", fields=PREFILL),
+        Task("prefill", "attention", ("attn_prefill",), libraries="prefill", fields=PREFILL, noise=0.06),
         Task("decode", "attention", ("attn_decode",), libraries="decode", fields=DECODE),
         Task("experts", "experts", ("moe",), libraries="libraries", fields=EXPERTS),
         Task("convolution", "convolution", ("conv_fwd",), constants=CONVOLUTION),
