@@ -28,11 +28,8 @@ TILE_SIDE = 128.0  # of the tiles that `waves` counts
 
 
 def with_correction(law: CostLaw, machine: Machine, timing: Timing) -> CostLaw:
-    """A law whose times are corrected where something was learned; the law itself elsewhere.
-
-    Nothing was learned on other engines, nor on eager calls, whose time is the host's as much as the kernel's.
-    """
-    if not isinstance(machine.engine, KernelEngine) or timing.context == "eager":
+    """A law whose times are corrected where something was learned; the law itself for engines that nothing was learned on."""
+    if not isinstance(machine.engine, KernelEngine):
         return law
 
     def cost(operator: Operator, count: Real, reuse: Reuse) -> Cost:
