@@ -27,9 +27,9 @@ KINDS = (
     "gemm_16bit", "gemm_narrow", "gemm_fp32", "bmm_fp32", "bmm_16bit", "rows", "prefill_16bit", "prefill_narrow", "decode_16bit", "experts_16bit",
     "experts_narrow",
 )  # fmt: skip
-SEGMENTS = 2
+SEGMENTS = 4
 GAIN = 0.003  # of MAPE, absolute: less is not worth its coefficients
-PENALTY = 1.0  # ridge on slopes, beside groups of weight one
+PENALTY = 3.0  # ridge on slopes, beside groups of weight one
 TURN = 0.15  # log-residual from which on an error counts by its size
 ROUNDS = 6
 # Slopes that cannot turn a prediction against the physics: what depends on the hardware never makes a better machine slower.

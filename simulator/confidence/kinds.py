@@ -30,7 +30,7 @@ def _product(operator: Operator) -> str:
     if isinstance(operator, Contraction):
         return "gemm" if operator.b_residency is Residency.WEIGHT else "bmm"
     if isinstance(operator, Attention):
-        return "decode" if isinstance(operator.q_len, float) and operator.q_len == 1.0 else "prefill"
+        return "decode" if operator.decoding else "prefill"
     if isinstance(operator, GroupedContraction):
         return "experts"
     return "convolution" if isinstance(operator, Convolution) else ""
