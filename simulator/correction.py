@@ -1,8 +1,9 @@
 """A learned correction on top of the physics: a sum of piecewise-linear functions of dimensionless features of a kernel.
 
 It is kept for the kinds of operators where it makes devices that were left out of its training better, and for no others
-(``calibration/correction.json``). It cannot turn a prediction against the physics: what depends on the hardware enters only
-through functions that never make a better machine slower, and the result stays above the roofs of the tiers that are read.
+(``calibration/correction.json``), and learned on kernels whose time is the device's alone, not on eager calls. It cannot turn a
+prediction against the physics: what depends on the hardware enters only through functions that never make a better machine slower,
+and the result stays above the roofs of the tiers that are read.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The physical floor: every resource a roof, each operator as fast as its slowest resource.
 
 Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009, with one roof a memory tier (Ilic et al. 2014). Each operand
-is read or written once, from main memory; nothing is launched, filled, drained or queued. No implementation on that
-datasheet can be faster.
+is read or written once, from main memory; nothing is launched, filled, drained or queued. No implementation of the operators as
+they are counted can be faster on that datasheet; a Winograd convolution multiplies less than is counted, and what stays in a cache
+between two operators is not read again.
 """
 
 from __future__ import annotations

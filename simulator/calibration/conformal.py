@@ -9,8 +9,6 @@ widest of any device: what counts where nothing like it was measured.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from magnitudes.arrays import Column, Mask
-from simulator.calibration.fitting import write
+from simulator.calibration.command import learn_file
 from simulator.calibration.residuals import Item, Rows, items_of, rows_under
 
 EDGES = (4.0, 32.0)  # predicted time beside a launch: what is mostly launch, what ramps, what streams
@@ -171,19 +169,5 @@ def _outside(items: Sequence[Item]) -> list[Rows]:
     return found
 
 
-def main() -> None:
-    """Learn, and write the file if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--rows", type=int, default=500, help="rows of each group (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="write the coefficient file")
-    options = parser.parse_args()
-    file = run(options.data, options.rows)
-    print(json.dumps(file["provenance"], indent=1))
-    print(json.dumps(file["coefficients"]["correlation"]))
-    if options.write:
-        write("intervals", file)
-
-
 if __name__ == "__main__":
-    main()
+    learn_file("intervals", __doc__, run)

@@ -65,7 +65,6 @@ class Measured:
     def residual(self) -> Column:
         """Logarithm of predicted over measured."""
         prediction = self.batch.predict(self.context)
-        assert not isinstance(prediction, str), prediction
         return np.clip(np.log(prediction.time_s * 1e6) - self.log_us, -WORST, WORST)
 
 

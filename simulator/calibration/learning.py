@@ -8,8 +8,6 @@ without this one), correct this one, compare. A kind keeps its correction where 
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magnitudes.arrays import Column
-from simulator.calibration.fitting import write
+from simulator.calibration.command import learn_file
 from simulator.calibration.residuals import Rows, items_of, rows_under
 
 KINDS = (
@@ -142,18 +140,5 @@ def _judge(kind: str, under: Mapping[str, Sequence[Rows]]) -> tuple[float, float
     return mape(before), mape(after), learned
 
 
-def main() -> None:
-    """Learn, and write the file if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--rows", type=int, default=500, help="rows of each group (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="write the coefficient file")
-    options = parser.parse_args()
-    file = run(options.data, options.rows)
-    print(json.dumps(file["provenance"], indent=1))
-    if options.write:
-        write("correction", file)
-
-
 if __name__ == "__main__":
-    main()
+    learn_file("correction", __doc__, run)

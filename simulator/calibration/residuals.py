@@ -14,7 +14,6 @@ from magnitudes.datatypes import DataType
 from simulator.calibration import left_out
 from simulator.confidence.kinds import kind_of
 from simulator.correction import features
-from simulator.kernels.timing import Timing
 from simulator.machine import Machine, machine_of, matrix_format
 from simulator.validation.checks import checked
 from simulator.validation.files import read_tables
@@ -117,14 +116,14 @@ def _rows(item: Item, context: Context) -> Rows:
     start_s = timing.start_s if context.fidelity == "roofline" else 0.0
     group = (item.file, *(str(key[k]) for k in ("source", "device", "op", "dtype", "kernel")))
     return Rows(
-        kind_of(operator, element), item.family, machine.chip.generation, element.name, _learned(operator, element, machine, timing), group,
+        kind_of(operator, element), item.family, machine.chip.generation, element.name, _learned(operator, element, machine), group,
         np.log(prediction.time_s + start_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
     )  # fmt: skip
 
 
-def _learned(operator: Operator, element: DataType, machine: Machine, timing: Timing) -> str:
-    """The kind of correction that rows teach: of products in few bits, those of matrix units, and not through eager calls, which hide the kernel."""
+def _learned(operator: Operator, element: DataType, machine: Machine) -> str:
+    """The kind of correction that rows teach: of products in few bits, those of matrix units."""
     kind = kind_of(operator, element)
     if not isinstance(operator, Contraction) or kind.endswith("_fp32"):
         return kind
-    return kind if timing.context != "eager" and matrix_format(machine.engine, element) is not None else ""
+    return kind if matrix_format(machine.engine, element) is not None else ""
