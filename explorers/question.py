@@ -73,12 +73,10 @@ class Question:
         NameMiss
             If a path does not exist.
         """
-        hardware, scenario, cut, index = self._sorted(design)
-        factors = {path.removesuffix(FACTOR): v for path, v in hardware.items() if path.endswith(FACTOR)}
-        values = {path: v for path, v in hardware.items() if not path.endswith(FACTOR)}
+        _, scenario, cut, index = self._sorted(design)
         return estimate(
             self.model,
-            scaled(with_values(self.system, values), factors),
+            self.machine(design),
             replace(self.scenario, **scenario),
             replace(self.cut, **cut),
             self._formats(index),
@@ -87,6 +85,19 @@ class Question:
             spill=self.spill,
             correction=self.correction,
         )
+
+    def machine(self, design: Mapping[str, Any]) -> System:
+        """The system with the hardware numbers of a design (or of columns of designs).
+
+        Raises
+        ------
+        NameMiss
+            If a path does not exist.
+        """
+        hardware = self._sorted(design)[0]
+        factors = {path.removesuffix(FACTOR): v for path, v in hardware.items() if path.endswith(FACTOR)}
+        values = {path: v for path, v in hardware.items() if not path.endswith(FACTOR)}
+        return scaled(with_values(self.system, values), factors)
 
     def compiled(self, varying: tuple[str, ...], outputs: tuple[str, ...] = ("time_s", "feasible")) -> Program:
         """The question as a program over columns.

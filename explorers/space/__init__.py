@@ -1,0 +1,1 @@
+"""What a design space is: axes, constraints, objectives, and the file that says them."""
