@@ -18,14 +18,18 @@ _PUBLIC = {
     "Prefill": "workloads.scenario", "Decode": "workloads.scenario", "Inference": "workloads.scenario",
     "MixedBatch": "workloads.scenario", "Images": "workloads.scenario", "Diffusion": "workloads.scenario", "Samples": "workloads.scenario",
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
+    "DesignSpace": "explorers.space.space", "Study": "explorers.study", "explore": "explorers.study",
     "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
 }  # fmt: skip
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from explorers.question import Question as Question
+    from explorers.space.space import DesignSpace as DesignSpace
     from explorers.stream import evaluate as evaluate
     from explorers.stream import stream as stream
+    from explorers.study import Study as Study
+    from explorers.study import explore as explore
     from magnitudes.errors import InputError as InputError
     from roofscape.api import compare as compare
     from roofscape.api import elasticities as elasticities

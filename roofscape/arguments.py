@@ -109,6 +109,20 @@ def add_output(parser: Parser) -> None:
     group.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
 
 
+def add_exploration(parser: Parser) -> None:
+    """Which space, by which explorers, at what budget."""
+    parser.add_argument("space", metavar="SPACE", nargs="?", help="a shipped space's name (--list), or the path of a YAML file")
+    parser.add_argument("--list", action="store_true", help="the shipped spaces and the explorers")
+    parser.add_argument(
+        "--with", dest="explorers", type=names, default=None, metavar="NAME", help="explorers, separated by commas (default: exact, else random)"
+    )
+    parser.add_argument("--budget", type=count, default=200, metavar="N", help="distinct designs that each may evaluate (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default: %(default)s)")
+    parser.add_argument("--seeds", type=count, default=1, metavar="N", help="runs of each explorer, a seed each (default: %(default)s)")
+    parser.add_argument("--setting", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the explorers")
+    parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several explorers or seeds run")
+
+
 def add_validation(parser: Parser) -> None:
     """What is validated, how, and where the scores go; what ran, where it is a trace."""
     parser.add_argument("path", metavar="PATH", nargs="?", help="a tidy table (parquet or CSV), a folder of them, or a trace (torch.profiler JSON, nsys CSV)")

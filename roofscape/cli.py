@@ -10,6 +10,7 @@ from importlib import import_module
 from roofscape import __version__
 from roofscape.arguments import (
     add_calibration,
+    add_exploration,
     add_measurement,
     add_model_and_machine,
     add_output,
@@ -25,6 +26,7 @@ COMMANDS = {
     "compare": "the same question on several machines, side by side",
     "specs": "machines in the catalogue, and where each value comes from",
     "workloads": "models in the catalogue, and their operators",
+    "explore": "which design of a space is best: found by any of several explorers, or proved",
     "validate": "predictions held against measured kernels: every row predicted, every group scored",
     "measure": "real kernels run on this machine, timed, as a table that validate reads",
     "calibrate": "a spec of this machine with measured ceilings, and fitted corrections, from such a table",
@@ -52,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
         by_name[name].add_argument("name", nargs="?", metavar="NAME", help=f"a {what}; all are listed if none is named")
         by_name[name].add_argument("--json", action="store_true", help="print JSON")
     by_name["specs"].add_argument("--check", action="store_true", help="what is assumed, what rests on one source, and where sources disagree")
+    add_exploration(by_name["explore"])
     add_validation(by_name["validate"])
     add_measurement(by_name["measure"])
     add_calibration(by_name["calibrate"])

@@ -1,0 +1,129 @@
+"""What every explorer is: it asks for designs to be evaluated, and is told what they come to.
+
+An explorer is a dataclass: the space and the seed, the budget it may count on, and its hyperparameters as fields with defaults, so
+that seeds and hyperparameters are never mixed up, and a table of settings is a table of keyword arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from explorers.space.space import DesignSpace, Places, Scores
+from magnitudes.arrays import Column
+from magnitudes.errors import InputError
+from magnitudes.names import NameMiss, nearest
+
+COMMON = ("space", "seed", "budget")
+
+EXPLORERS = {
+    "random": "explorers.search.sampling:RandomSearch",
+    "sobol": "explorers.search.sampling:SobolSearch",
+}
+"""Explorer, as the command line names it -> where it is. A new one is one file and one line here."""
+
+SOLVERS = {
+    "exhaustive": "explorers.search.exhaustive:solve",
+}
+"""Those that end by themselves, with a proof: ``solve(space, budget, progress) -> Study``."""
+
+
+class Explorer(Protocol):
+    """Asks for designs, and learns from what they come to.
+
+    Attributes
+    ----------
+    about : str
+        One line.
+    settings_tried : mapping of str to tuple
+        Values of each hyperparameter that the study of settings goes through.
+    """
+
+    about: ClassVar[str]
+    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]]
+
+    def ask(self, count: int) -> Places:
+        """At most `count` designs that should be evaluated next, at least one; they may have been seen before."""
+        ...
+
+    def tell(self, places: Places, scores: Scores) -> None:
+        """What designs come to: those asked for, in order (fewer, where the budget ends)."""
+        ...
+
+
+def explorer_names() -> list[str]:
+    """Names of all explorers, those with a proof first."""
+    return [*SOLVERS, *EXPLORERS]
+
+
+def explorer_class(name: str) -> Any:
+    """The class of an explorer.
+
+    Raises
+    ------
+    NameMiss
+    """
+    if name not in EXPLORERS:
+        raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
+    return loaded(EXPLORERS[name])
+
+
+def loaded(place: str) -> Any:
+    """What ``module:name`` is; a missing extra is named with its remedy.
+
+    Raises
+    ------
+    InputError
+    """
+    module, _, name = place.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] in ("explorers", "magnitudes", "simulator"):
+            raise
+        raise InputError(f"this explorer needs {error.name}, which is not installed; `pip install 'roofscape[explore,rl]'` brings it") from error
+
+
+def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mapping[str, Any] | None = None) -> Explorer:
+    """An explorer, ready to ask.
+
+    Raises
+    ------
+    InputError
+        If there is no such explorer or hyperparameter.
+    """
+    cls = explorer_class(name)
+    known = hyperparameters(cls)
+    for key in settings or {}:
+        if key not in known:
+            raise NameMiss(f"setting of {name}", key, nearest(key, known), f"(known: {', '.join(known) or 'none'})")
+    return cls(space, seed=seed, budget=budget, **(settings or {}))  # type: ignore[no-any-return]
+
+
+def hyperparameters(cls: type) -> dict[str, Any]:
+    """Name and default of each hyperparameter of an explorer."""
+    return {f.name: f.default for f in fields(cls) if f.name not in COMMON and f.init}
+
+
+def worth(scores: Scores) -> Column:
+    """A number a design, small is good: what explorers for one figure minimise.
+
+    Feasible designs count by their first objective, or where there are several by the sum of their logarithms (of their values, where
+    some are not positive); infeasible ones are worse than all of these, by how far they violate (Deb 2000).
+    """
+    objectives = scores.objectives
+    if objectives.shape[1] == 1:
+        figure = objectives[:, 0]
+    else:
+        signs = np.sign(np.nan_to_num(objectives))
+        figure = (signs * np.log1p(np.abs(np.nan_to_num(objectives)) / SMALL)).sum(axis=1)
+    amount = np.maximum(np.nan_to_num(scores.violations, nan=1e9), 0.0).sum(axis=1)
+    return np.where(scores.feasible, figure, WORST + amount)
+
+
+SMALL = 1e-12  # what a logarithm of an objective starts from
+WORST = 1e30  # beyond every figure

@@ -1,0 +1,235 @@
+"""One explorer on one space with one budget: what it asked, what that came to, and what is known of the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from explorers.base import EXPLORERS, SOLVERS, build, explorer_names, loaded
+from explorers.pareto import Front, hypervolume
+from explorers.space.catalog import find_space
+from explorers.space.space import DesignSpace, Places, Scores
+from magnitudes.arrays import Column
+from magnitudes.errors import InputError
+from magnitudes.names import NameMiss, nearest
+
+Progress = Callable[[int], None]
+STALLED = 500  # asks in a row without a design that is new, after which an explorer has nothing left to say
+REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
+
+
+@dataclass(frozen=True)
+class Study:
+    """What came of exploring.
+
+    Parameters
+    ----------
+    explorer : str
+    space : DesignSpace
+    seed : int
+    settings : mapping
+        Hyperparameters other than the defaults.
+    places : Places, shape (evaluations, axes)
+        Distinct designs in the order of evaluation; of explorers that stream, the front alone.
+    scores : Scores
+    evaluations : int
+        Distinct designs evaluated.
+    seconds : float
+    gap : float or None
+        How far at most any design may be better than the best, relative; None where nothing is proven.
+    note : str
+        What a reader should know.
+    """
+
+    explorer: str
+    space: DesignSpace
+    seed: int
+    settings: Mapping[str, Any]
+    places: Places
+    scores: Scores
+    evaluations: int
+    seconds: float
+    gap: float | None = None
+    note: str = ""
+
+    @property
+    def best_row(self) -> int | None:
+        """Row of the best feasible design by the first objective; None if none is feasible."""
+        if not self.scores.feasible.any():
+            return None
+        return int(np.where(self.scores.feasible, self.scores.objectives[:, 0], np.inf).argmin())
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best design: its first objective, its figures and the value of each axis."""
+        row = self.best_row
+        return None if row is None else self.shown(row)
+
+    def shown(self, row: int) -> dict[str, Any]:
+        """One design as people read it."""
+        first = self.space.objectives[0]
+        figures = {name: float(column[row]) for name, column in self.scores.figures.items()}
+        return {"objective": figures[first.name], "figures": figures, "design": self.space.design(self.places[row])}
+
+    @cached_property
+    def front_rows(self) -> list[int]:
+        """Rows of the designs that no other feasible one beats, by the first objective."""
+        rows = np.flatnonzero(self.scores.feasible)
+        front = Front.empty(1, self.scores.objectives.shape[1])
+        front.merge(rows[:, None], self.scores.objectives[rows])
+        kept = front.places[:, 0]
+        return [int(r) for r in kept[np.argsort(self.scores.objectives[kept, 0], kind="stable")]]
+
+    @cached_property
+    def hypervolume(self) -> float:
+        """Volume between the front and the space's reference; for one objective, how far the best is below it."""
+        return hypervolume(self.scores.objectives[self.front_rows], reference_of(self.space))
+
+    def so_far(self) -> Column:
+        """The best first objective after each evaluation (minimised; NaN before the first feasible design)."""
+        figures = np.where(self.scores.feasible, self.scores.objectives[:, 0], np.inf)
+        best = np.minimum.accumulate(figures)
+        return np.where(np.isinf(best), np.nan, best)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "explorer": self.explorer, "space": self.space.name, "seed": self.seed, "settings": dict(self.settings), "evaluations": self.evaluations,
+            "seconds": self.seconds, "best": self.best, "front": [self.shown(r) for r in self.front_rows], "hypervolume": self.hypervolume,
+            "gap": self.gap, "note": self.note,
+        }  # fmt: skip
+
+
+def reference_of(space: DesignSpace) -> Column:
+    """Where hypervolume is measured from: as the space says, or the worst of each objective among a fixed draw of feasible designs."""
+    given = [space.reference.get(o.name) for o in space.objectives]
+    if all(g is not None for g in given):
+        return np.array([float(g) * o.sign for g, o in zip(given, space.objectives, strict=True)])  # type: ignore[arg-type]
+    scores = space.score(space.sample(REFERENCE_DESIGNS, np.random.default_rng(0)))
+    drawn = scores.objectives[scores.feasible]
+    worst = drawn.max(axis=0) if len(drawn) else np.ones(len(space.objectives))
+    return np.array([worst[i] if g is None else float(g) * o.sign for i, (g, o) in enumerate(zip(given, space.objectives, strict=True))])
+
+
+@dataclass
+class EvaluationLog:
+    """All distinct designs of a run and what they come to; a design is evaluated once.
+
+    Parameters
+    ----------
+    space : DesignSpace
+    budget : int
+        Distinct designs at most.
+    """
+
+    space: DesignSpace
+    budget: int
+    rows: dict[bytes, int] = field(default_factory=dict)
+    _places: list[Places] = field(default_factory=list)
+    _scores: list[Scores] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Distinct designs so far."""
+        return len(self.rows)
+
+    def score(self, asked: Places) -> tuple[Places, Scores, int]:
+        """What some designs come to, as far as the budget goes, and how many of them are new."""
+        places = np.ascontiguousarray(self.space.canonical(np.asarray(asked, dtype=np.int64)))
+        kept, fresh = [], []
+        for i, row in enumerate(places):
+            key = row.tobytes()
+            if key not in self.rows:
+                if self.count == self.budget:
+                    continue
+                self.rows[key] = self.count
+                fresh.append(i)
+            kept.append(i)
+        if fresh:
+            self._places.append(places[fresh])
+            self._scores.append(self.space.score(places[fresh]))
+        where = [self.rows[places[i].tobytes()] for i in kept]
+        return places[kept], self.scores.rows(where), len(fresh)
+
+    @property
+    def places(self) -> Places:
+        """Distinct designs in the order of evaluation."""
+        self._gather()
+        return self._places[0] if self._places else np.zeros((0, len(self.space.axes)), dtype=np.int64)
+
+    @property
+    def scores(self) -> Scores:
+        """What they come to."""
+        self._gather()
+        return self._scores[0] if self._scores else self.space.score(self.places)
+
+    def _gather(self) -> None:
+        if len(self._places) > 1:
+            self._places = [np.concatenate(self._places)]
+            self._scores = [joined(self._scores)]
+
+
+def joined(scores: list[Scores]) -> Scores:
+    """Several scores as one."""
+    return Scores(
+        np.concatenate([s.objectives for s in scores]), np.concatenate([s.violations for s in scores]), np.concatenate([s.feasible for s in scores]),
+        {name: np.concatenate([s.figures[name] for s in scores]) for name in scores[0].figures},
+    )  # fmt: skip
+
+
+def explore(
+    space: DesignSpace | str,
+    with_: str = "random",
+    budget: int = 200,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Search a space.
+
+    Parameters
+    ----------
+    space : DesignSpace or str
+        A space, a shipped one's name, or the path of a file.
+    with_ : str
+        Explorer: see `explorers.base.EXPLORERS` and `SOLVERS`.
+    budget : int
+        Distinct designs that may be evaluated. Explorers that end with a proof have no such limit.
+    seed : int
+    settings : mapping, optional
+        Hyperparameters.
+    progress : callable, optional
+        Told the number of designs evaluated so far.
+
+    Raises
+    ------
+    InputError
+        If the explorer or a setting does not exist, the budget is no count, or the space is refused.
+    """
+    space = find_space(space) if isinstance(space, str) else space
+    if with_ in SOLVERS:
+        return loaded(SOLVERS[with_])(space, progress=progress, **(settings or {}))  # type: ignore[no-any-return]
+    if with_ not in EXPLORERS:
+        raise NameMiss("explorer", with_, nearest(with_, explorer_names()), f"(known: {', '.join(explorer_names())})")
+    if budget < 1:
+        raise InputError(f"a budget of {budget} designs; at least one has to be evaluated")
+    start = time.perf_counter()
+    explorer = build(with_, space, seed, budget, settings)
+    log = EvaluationLog(space, min(budget, space.size))
+    stalled = 0
+    while log.count < log.budget and stalled < STALLED:
+        places, scores, fresh = log.score(explorer.ask(log.budget - log.count))
+        stalled = 0 if fresh else stalled + 1
+        explorer.tell(places, scores)
+        if progress is not None:
+            progress(log.count)
+    seconds = time.perf_counter() - start
+    note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: {STALLED} asks in a row brought none that is new"
+    if space.size <= log.count:
+        return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, 0.0, "every design was evaluated")
+    return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, None, note)

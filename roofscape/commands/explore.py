@@ -1,0 +1,93 @@
+"""``roofscape explore``: which design of a space is best, by any of several explorers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from explorers.base import EXPLORERS, SOLVERS, explorer_names, hyperparameters, loaded
+from explorers.exactness import can_be_proved
+from explorers.space.catalog import find_space, space_names
+from explorers.space.space import DesignSpace
+from explorers.study import Study, explore
+from magnitudes.errors import InputError
+from magnitudes.names import NameMiss, nearest
+from roofscape.report.progress import progress_bar
+
+
+def run(options: argparse.Namespace) -> None:
+    """Explore, or list what can be explored and by what."""
+    if options.list:
+        _list(options)
+        return
+    if options.space is None:
+        raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
+    space = find_space(options.space)
+    names = options.explorers or ["exhaustive" if space.grid_size <= 1e8 else "random"]
+    for name in names:
+        if name not in explorer_names():
+            raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
+    studies = _studies(space, names, options)
+    if options.json:
+        print(json.dumps([s.to_dict() for s in studies] if len(studies) > 1 else studies[0].to_dict(), indent=2))
+        return
+    from roofscape.report.exploration import show_studies
+
+    show_studies(space, studies)
+
+
+def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) -> list[Study]:
+    """Each explorer once a seed; those that end with a proof once."""
+    runs = [(name, options.seed + i) for name in names for i in range(1 if name in SOLVERS else options.seeds)]
+    settings = {key: _number(values) for key, values in options.setting}
+    studies = []
+    with progress_bar(space.name) as tell:
+        for done, (name, seed) in enumerate(runs):
+            own = {k: v for k, v in settings.items() if len(names) == 1 or k in _hyperparameters(name)}
+            studies.append(explore(space, name, options.budget, seed, own, partial(_tell, tell, done, len(runs), name)))
+    return studies
+
+
+def _tell(tell: Callable[[int, int, str], None], done: int, runs: int, name: str, count: int) -> None:
+    tell(done, runs, f"{name}: {count:,} designs")
+
+
+def _hyperparameters(name: str) -> dict[str, Any]:
+    return hyperparameters(loaded(EXPLORERS[name])) if name in EXPLORERS else {}
+
+
+def _number(values: list[str]) -> Any:
+    """A hyperparameter from the command line: a number where it reads as one, else a name."""
+    text = ",".join(values)
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def listed() -> list[dict[str, Any]]:
+    """The shipped spaces as ``--list --json`` prints them."""
+    return [_described(find_space(name)) for name in space_names()]
+
+
+def _described(space: DesignSpace) -> dict[str, Any]:
+    return {
+        "name": space.name, "about": space.about, "size": space.size, "axes": {a.name: a.size for a in space.axes},
+        "objectives": [o.text for o in space.objectives], "constraints": [c.text for c in space.constraints], "exact": can_be_proved(space),
+    }  # fmt: skip
+
+
+def _list(options: argparse.Namespace) -> None:
+    spaces = listed()
+    if options.json:
+        print(json.dumps(spaces, indent=2))
+        return
+    from roofscape.report.exploration import show_explorers, show_spaces
+
+    show_spaces(spaces)
+    show_explorers(explorer_names())
