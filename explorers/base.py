@@ -27,6 +27,7 @@ EXPLORERS = {
 """Explorer, as the command line names it -> where it is. A new one is one file and one line here."""
 
 SOLVERS = {
+    "exact": "explorers.search.exact:solve",
     "exhaustive": "explorers.search.exhaustive:solve",
 }
 """Those that end by themselves, with a proof: ``solve(space, budget, progress) -> Study``."""

@@ -127,9 +127,11 @@ def _where(condition: Any, a: Any, b: Any) -> Interval:
     return Interval(low, high)  # type: ignore[arg-type]
 
 
+LEAST = 5e-324  # the smallest float above zero: what a logarithm is taken of is positive, though its interval may reach lower
+
 INCREASING: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b, "minimum": minimum, "maximum": maximum,
-    "ceil": arrays.ceil, "floor": arrays.floor, "sqrt": arrays.sqrt, "exp": arrays.exp, "log": arrays.log,
+    "ceil": arrays.ceil, "floor": arrays.floor, "sqrt": arrays.sqrt, "exp": arrays.exp, "log": lambda a: arrays.log(maximum(a, LEAST)),
 }  # fmt: skip
 OTHER: dict[str, Callable[..., Any]] = {
     "negative": _negative, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "power": _power,

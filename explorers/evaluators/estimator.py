@@ -207,8 +207,17 @@ class EstimatorProblem:
 
         yield from product(*(a.values for a in self.structural))
 
-    def formula(self, structure: tuple[float, ...]) -> tuple[Formula, dict[str, Any]]:
+    def formula(self, structure: tuple[float, ...], fixed: Mapping[str, float] | None = None, *, sides: bool = False) -> tuple[Formula, dict[str, Any]]:
         """The space's figures as symbols over its numeric axes, for one combination of names.
+
+        Parameters
+        ----------
+        structure : tuple of float
+            Values of the structural axes.
+        fixed : mapping of str to float, optional
+            Numeric axes that do not vary here, by name.
+        sides : bool
+            As in `DesignSpace.formulas`.
 
         Returns
         -------
@@ -217,10 +226,11 @@ class EstimatorProblem:
             As `DesignSpace.formulas` names them, and ``feasible``.
         """
         formula = Formula()
-        symbols = {a.name: formula.input(a.name) for a in self.numeric}
-        return formula, self.figures(structure, symbols)
+        known = fixed or {}
+        symbols = {a.name: known[a.name] if a.name in known else formula.input(a.name) for a in self.numeric}
+        return formula, self.figures(structure, symbols, sides=sides)
 
-    def figures(self, structure: tuple[float, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    def figures(self, structure: tuple[float, ...], values: Mapping[str, Any], *, sides: bool = False) -> dict[str, Any]:
         """The space's figures by whatever reader the numeric axes are given in: floats, columns, intervals or symbols."""
         names = {a.path: _value_of(a, v) for a, v in zip(self.structural, structure, strict=True)}
         question = self.estimator.question(names, self.data_types)
@@ -234,7 +244,7 @@ class EstimatorProblem:
             design[path] = tie.value(lambda name: _read_axis(name, readable | whole, self.space))
         result = question.estimate(design)
         read = _reading(readable, question, design, result)
-        return self.space.formulas(read) | {FEASIBLE: result.feasible}
+        return self.space.formulas(read, sides=sides) | {FEASIBLE: result.feasible}
 
     def _program(self, structure: tuple[float, ...]) -> Program:
         return compiled(*self.formula(structure))

@@ -55,6 +55,12 @@ class Constraint:
     high: Expression | None
     condition: Expression | None = None
 
+    @property
+    def parts(self) -> dict[str, Expression]:
+        """Its formulas: ``low`` and ``high``, or ``condition``."""
+        named = {"low": self.low, "high": self.high, "condition": self.condition}
+        return {name: formula for name, formula in named.items() if formula is not None}
+
     def violation(self, read: Callable[[str], Any]) -> Any:
         """How far it is from holding: zero or less where it holds, relative to the limit where that is a number."""
         if self.condition is not None:

@@ -260,10 +260,11 @@ class DesignSpace:
         """The formulas, ready to run."""
         return self.evaluator.problem(self)
 
-    def formulas(self, read: Callable[[str], Any]) -> dict[str, Any]:
+    def formulas(self, read: Callable[[str], Any], *, sides: bool = False) -> dict[str, Any]:
         """All figures of the space, by whatever reader `read` gives names in.
 
-        Keys are ``objective:N`` (minimised), ``violation:N``, and the names of reported figures.
+        Keys are ``objective:N`` (minimised), ``violation:N``, and the names of reported figures; with `sides` also ``figure:N`` (an
+        objective as it is written), and of constraints ``low:N`` and ``high:N``, or ``condition:N``.
         """
         known: dict[str, Any] = {}
 
@@ -277,6 +278,10 @@ class DesignSpace:
         result = {f"objective:{i}": o.figure.value(resolve) * o.sign for i, o in enumerate(self.objectives)}
         result |= {f"violation:{i}": c.violation(resolve) for i, c in enumerate(self.constraints)}
         result |= {name: resolve(name) for name in (*self.derived, *self.report)}
+        if sides:
+            result |= {f"figure:{i}": o.figure.value(resolve) for i, o in enumerate(self.objectives)}
+            for i, constraint in enumerate(self.constraints):
+                result |= {f"{side}:{i}": formula.value(resolve) for side, formula in constraint.parts.items()}
         return result
 
     def score(self, places: Places) -> Scores:

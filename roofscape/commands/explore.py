@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     if options.space is None:
         raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
     space = find_space(options.space)
-    names = options.explorers or ["exhaustive" if space.grid_size <= 1e8 else "random"]
+    names = options.explorers or ["exact" if can_be_proved(space) else "random"]
     for name in names:
         if name not in explorer_names():
             raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")

@@ -1,0 +1,1 @@
+"""What `exact` proves with: formulas of a region, bounds of boxes, convex relaxations."""
