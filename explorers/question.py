@@ -49,6 +49,8 @@ class Question:
         Formats that a row's ``dtype`` picks from; the first is used where ``dtype`` does not vary.
     correction : bool
         Whether the learned correction is applied on top of the tile law's physics.
+    coprocess : bool
+        Whether two engines of a chip may share the experts or heads of an operator.
     activation_dtype, kv_dtype : str, optional
         Formats of what enters matrix products and of keys and values, where they do not follow from the weights'.
     """
@@ -62,6 +64,7 @@ class Question:
     timing: str = "graph"
     spill: bool = False
     correction: bool = True
+    coprocess: bool = True
     activation_dtype: str | None = None
     kv_dtype: str | None = None
 
@@ -84,6 +87,7 @@ class Question:
             timing=self.timing,
             spill=self.spill,
             correction=self.correction,
+            coprocess=self.coprocess,
         )
 
     def machine(self, design: Mapping[str, Any]) -> System:

@@ -17,29 +17,25 @@ TIER_FIELDS = ("capacity", "bandwidth", "latency")
 LINK_FIELDS = ("bandwidth", "latency")
 UNITS = ("multiprocessors", "cores", "arrays", "units", "compute_units")  # counts that bring their own arithmetic along
 # counts of a layout of which a percent is none: half a bank group holds no data
-WHOLE = ("pseudo_channels", "ranks", "bank_groups", "banks", "banks_at_once", "vectors", "column", "row")
+WHOLE = ("pseudo_channels", "ranks", "bank_groups", "banks", "banks_at_once", "dies", "vectors", "column", "row")
 
 
 def parameters(question: Question) -> list[str]:
     """The hardware parameters that a question may depend on: rates of all formats together, tiers, links in use, power."""
-    engine = question.system.chip.engine
-    beside = set(engine.beside)
+    engines, engine = question.system.chip.engines, question.system.chip.engine
+    beside = {tier for e in engines for tier in e.beside}
     used_links = {level.link.name for level in question.system.fabric} if float_or_one(question.cut.chips) > 1 else set()
     spill = question.system.chip.spill_tier(engine)
     tiers = beside | ({spill.name} if spill and question.spill else set())
-    groups = {f"{engine.name}.{g}" for g in ("matrix", "vector")}
+    groups = {f"{e.name}.{g}" for e in engines for g in ("matrix", "vector")}
+    names = {e.name for e in engines}
     kept: dict[str, None] = {}
     for path in field_values(question.system):
         owner, _, key = path.partition(".")
         group = ".".join(path.split(".")[:2])
         if group in groups:
             kept[group] = None
-        elif (
-            (owner in tiers and key in TIER_FIELDS)
-            or (owner in used_links and key in LINK_FIELDS)
-            or (owner == engine.name and key not in WHOLE)
-            or path == "tdp"
-        ):
+        elif (owner in tiers and key in TIER_FIELDS) or (owner in used_links and key in LINK_FIELDS) or (owner in names and key not in WHOLE) or path == "tdp":
             kept[path] = None
     return list(kept)
 

@@ -56,6 +56,10 @@ class Engine:
         Peak of the vector units by format (a fused multiply-add is two).
     clock_hz : Real
         Highest (boost) clock, to which the peaks refer.
+    internal_byte_per_s : Real, optional
+        Peak that this engine reads from its main memory, where others see that through its pins or over a link (`Tier.bandwidth_byte_per_s`).
+    serves : tuple of str
+        Kinds of operators that it can run (``contraction``, ``attention``, ...); all of them, where none is named.
     """
 
     execution: ClassVar[str] = ""
@@ -65,6 +69,8 @@ class Engine:
     clock_hz: Real
     vector_flop_per_s: Mapping[str, Real]
     matrix_flop_per_s: Mapping[str, Real] = field(default_factory=dict)
+    internal_byte_per_s: Real | None = None
+    serves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +165,8 @@ class NearMemoryEngine(Engine):
         Peak of all channels' buses between units and companion chip; a column a tCCD_S on each channel, where it is not said.
     companion_byte : Real
         Memory of the companion chip: activations that fit there do not cross the bus.
-    internal_byte_per_s : Real, optional
-        Peak that the units read, where another engine beside the same tier sees its pins (`Tier.bandwidth_byte_per_s`).
+    dies : Real
+        Dies that the units of a buffer or logic die share: what all of them need is sent once to each. Units elsewhere are reached channel by channel.
     start_s : Real
         Time to start one operator: mode change and command set-up.
     unpaired : str
@@ -192,7 +198,7 @@ class NearMemoryEngine(Engine):
     refresh_interval_s: Real | None = None
     bus_byte_per_s: Real | None = None
     companion_byte: Real = 0.0
-    internal_byte_per_s: Real | None = None
+    dies: Real = 1.0
     start_s: Real = 0.0
     unpaired: str = "once"
 

@@ -127,6 +127,7 @@ def estimate(
     timing: str = "graph",
     spill: bool = False,
     correction: bool = True,
+    coprocess: bool = True,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
@@ -152,6 +153,8 @@ def estimate(
         Whether what does not fit may lie in the tier behind main memory.
     correction : bool
         Whether the learned correction is applied on top of the tile law's physics.
+    coprocess : bool
+        Whether two engines of a chip may share the experts or heads of an operator.
     set : mapping of str to float or array, optional
         Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
 
@@ -172,11 +175,11 @@ def estimate(
     >>> e.bound
     'hbm'
     """
-    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, fidelity=fidelity, timing=timing, spill=spill, correction=correction, set=set)
+    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess}
+    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
     _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype} | dict(set or {}))
-    how = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction}
-    return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), **how)  # type: ignore[arg-type]
+    return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), **how)
 
 
 def question(
@@ -193,13 +196,14 @@ def question(
     timing: str = "graph",
     spill: bool = False,
     correction: bool = True,
+    coprocess: bool = True,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Question:
     """A question to be compiled and asked of many designs.
 
     Parameters
     ----------
-    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, set
+    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, set
         As in `estimate`.
     data_types : tuple of str
         Formats that a design's ``dtype`` picks from.
@@ -217,7 +221,8 @@ def question(
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
     asked = scenario or default_scenario(found)
-    return Question(found, machine, asked, cut, data_types, fidelity=fidelity, timing=timing, spill=spill, correction=correction)
+    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess}
+    return Question(found, machine, asked, cut, data_types, **how)
 
 
 def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:

@@ -88,7 +88,13 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     scenario = SCENARIOS[phase](**{f: columns[f] for f in FIELDS[phase] if f in columns})
     given = {k: v for k, v in columns.items() if k in ("tp", "pp", "ep", "dp", "dtype")}
     given |= {"set": {k.removeprefix("set:"): v for k, v in columns.items() if k.startswith("set:")}}
-    given |= {"activation_dtype": options.activation_dtype, "kv_dtype": options.kv_dtype, "spill": options.spill, "correction": options.correction}
+    given |= {
+        "activation_dtype": options.activation_dtype,
+        "kv_dtype": options.kv_dtype,
+        "spill": options.spill,
+        "correction": options.correction,
+        "coprocess": options.coprocess,
+    }
     return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
 
 

@@ -10,6 +10,43 @@ import numpy as np
 from magnitudes.arrays import Reader, Real, minimum, where
 from workloads.operator import Operator
 
+TOGETHER = " + "  # between the names of engines that share an operator
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where an operator runs on a chip with several engines, and what each other way would take.
+
+    Parameters
+    ----------
+    ways : tuple of str
+        Engines by name, and pairs that share the work: ``sm + logic_pim``.
+    times_s : tuple of Real
+        One call, each way.
+    choice : Real
+        Place in `ways` of the one that was taken.
+    shares : mapping of str to Real
+        Share of the work that each engine does.
+    """
+
+    ways: tuple[str, ...]
+    times_s: tuple[Real, ...]
+    choice: Real
+    shares: Mapping[str, Real]
+
+    @property
+    def way(self) -> str | list[str]:
+        """The name of the way that was taken; one a row for columns.
+
+        Raises
+        ------
+        TypeError
+            For regions and formulas, whose way is not one name.
+        """
+        if isinstance(self.choice, Reader):
+            raise TypeError("a region or a formula has no single placement: ask for it of a design")
+        return [self.ways[int(i)] for i in self.choice] if isinstance(self.choice, np.ndarray) else self.ways[int(self.choice)]
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -25,12 +62,15 @@ class Cost:
     parts : mapping of str to Real
         Time that each resource alone would take: ``matrix`` and ``vector`` units, memory tiers by name, ``launch``, links by name.
         They overlap, so that they do not add to `time_s`; the largest is the bound.
+    placed : Placed, optional
+        Which engine runs it, where the chip has several.
     """
 
     operator: Operator
     count: Real
     time_s: Real
     parts: Mapping[str, Real]
+    placed: Placed | None = None
 
     @property
     def total_s(self) -> Real:

@@ -1,8 +1,8 @@
 """The spine: a model, a system and a scenario become an estimate. Read this first.
 
 Model + Scenario -> Workload --+
-                               +-> Cost of each operator -> schedule -> Estimate
-System ---------> Machine -----+
+                               +-> placement: Cost of each operator, where it finishes first -> schedule -> Estimate
+System ---------> Places ------+
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 from hardware_specs.schema import System
 from magnitudes.arrays import Real, maximum
 from simulator.confidence.of_estimate import Confidence
-from simulator.engines import cost_law
 from simulator.feasibility import check_phase, check_sizes, legal_cut
 from simulator.kernels.timing import Timing
-from simulator.law import CostLaw
-from simulator.machine import machine_of
 from simulator.memory import memory_use, spill_s
+from simulator.placement.place import placed_costs
+from simulator.placement.places import Place, places_of
 from simulator.result import Estimate, PassEstimate
-from simulator.reuse import reuse_in_model
 from simulator.schedule import chain_s, step_s
 from workloads.graph import Workload
 from workloads.model import Model
@@ -36,6 +34,7 @@ def estimate(
     timing: str = "graph",
     spill: bool = False,
     correction: bool = True,
+    coprocess: bool = True,
 ) -> Estimate:
     """Time, bound and fit of a model on a system.
 
@@ -56,6 +55,8 @@ def estimate(
         Whether what does not fit main memory may lie in the tier behind it, read once a pass while the engine computes.
     correction : bool
         Whether the learned correction is applied on top of the tile law's physics.
+    coprocess : bool
+        Whether two engines of a chip may share the experts or heads of an operator.
 
     Raises
     ------
@@ -68,21 +69,21 @@ def estimate(
     check_phase(model, scenario)
     check_sizes(scenario)
     legal = legal_cut(model, system, cut)
-    machine = machine_of(system)
-    law = cost_law(machine, fidelity, timing, correction=correction)
+    places = places_of(system, fidelity, timing, correction=correction)
+    law, machine = places[0].law, places[0].machine
     runs = scenario.passes()
     loads = tuple(model.workload(run, cut, formats) for run in runs)
     memory = memory_use(loads, machine, spill=spill)
     hidden_s = spill_s(memory, machine)
-    passes = tuple(_pass(run, load, law, cut, hidden_s) for run, load in zip(runs, loads, strict=True))
-    confidence = Confidence(machine, Timing(timing), law.fidelity)
-    return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, law.notes, confidence)
+    passes = tuple(_pass(run, load, places, cut, hidden_s, coprocess=coprocess) for run, load in zip(runs, loads, strict=True))
+    confidence = Confidence(tuple(p.machine for p in places), Timing(timing), law.fidelity)
+    notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
+    return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, notes, confidence)
 
 
-def _pass(run: Pass, load: Workload, law: CostLaw, cut: Parallelism, hidden_s: Real | None) -> PassEstimate:
+def _pass(run: Pass, load: Workload, places: tuple[Place, ...], cut: Parallelism, hidden_s: Real | None, *, coprocess: bool) -> PassEstimate:
     """One pass: what each operator costs, one after another, over the stages of the pipeline."""
-    reuse = reuse_in_model(load)
-    costs = tuple(law.cost(node.operator, node.count, reuse) for node in load.nodes)
+    costs = placed_costs(load, places, coprocess=coprocess)
     latency_s = chain_s(costs)
     if hidden_s is not None:
         latency_s = maximum(latency_s, hidden_s)

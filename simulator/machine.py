@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hardware_specs.schema import Chip, Engine, NearMemoryEngine, System, Tier
+from hardware_specs.schema import Chip, Engine, System, Tier
 from magnitudes.arrays import Real, largest
 from magnitudes.datatypes import AnyDataType, DataType, by_format
 from magnitudes.errors import InputError
@@ -69,9 +69,14 @@ def machine_of(system: System, engine: Engine | None = None) -> Machine:
     """The view of a system's first engine, or of another."""
     engine = engine or system.chip.engine
     tiers = [system.chip.tier(name) for name in engine.beside]
-    if isinstance(engine, NearMemoryEngine) and engine.internal_byte_per_s is not None:
+    if engine.internal_byte_per_s is not None:
         tiers[-1] = replace(tiers[-1], bandwidth_byte_per_s=engine.internal_byte_per_s)  # units inside see more than the pins do
     return Machine(system, engine, tuple(tiers))
+
+
+def machines_of(system: System) -> tuple[Machine, ...]:
+    """A view for each engine of a system's chips, the first one first."""
+    return tuple(machine_of(system, engine) for engine in system.chip.engines)
 
 
 def matrix_format(engine: Engine, element: DataType) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,11 @@ class Estimate:
     confidence: Confidence | None = None
 
     @property
+    def engine(self) -> str:
+        """The first engine of the chip: the one that runs what is not placed elsewhere."""
+        return self.confidence.machines[0].engine.name if self.confidence else ""
+
+    @property
     def ttft_s(self) -> Real | None:
         """Time to first token: the prefill pass, which yields the first token. None where the scenario has none."""
         return next((p.time_s for p in self.passes if p.run.phase == "prefill"), None)
@@ -132,7 +137,7 @@ class Estimate:
     @property
     def costs(self) -> tuple[Cost, ...]:
         """Costs of all operators over the whole scenario: each pass's counts times its repeats."""
-        return tuple(Cost(c.operator, c.count * p.run.repeats, c.time_s, c.parts) for p in self.passes for c in p.costs)
+        return tuple(replace(c, count=c.count * p.run.repeats) for p in self.passes for c in p.costs)
 
     @property
     def bound(self) -> str | list[str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magnitudes.arrays import Reader
-from simulator.cost import Cost
+from magnitudes.arrays import Reader, Real, minimum
+from simulator.cost import Cost, Placed
 from simulator.memory import misfit_reason
 from simulator.result import Estimate, PassEstimate
 
@@ -40,7 +40,8 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
         null where the scenario has none; ``throughput_token_per_s``; ``interval90`` of the three times as ``[low, high]``, and whether
         they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``;
         ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
-        ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``.
+        ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``;
+        ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s].
     """
     return _design(estimate, _tree(estimate), index)
 
@@ -121,6 +122,7 @@ def _intervals(estimate: Estimate) -> dict[str, Any]:
 def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str, Any]:
     operator = cost.operator
     own = None if estimate.confidence is None else estimate.confidence.of_cost(cost)
+    placed = cost.placed or Placed((estimate.engine,), (cost.time_s,), 0.0, {})
     return {
         "name": operator.name,
         "kind": operator.kind,
@@ -129,10 +131,20 @@ def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str,
         "time_s": cost.time_s,
         "interval90": None if own is None else (own.low_s, own.high_s),
         "bound": cost.bound,
+        "engine": placed.way,
+        "engines": _by_way(placed),
         "flop": operator.flop,
         "byte": operator.byte,
         "parts": dict(cost.parts),
     }
+
+
+def _by_way(placed: Placed) -> dict[str, Real]:
+    """Time of each way, the fastest of several deals between the same engines."""
+    times: dict[str, Real] = {}
+    for way, time_s in zip(placed.ways, placed.times_s, strict=True):
+        times[way] = minimum(times[way], time_s) if way in times else time_s
+    return times
 
 
 def flat(design: Mapping[str, Any]) -> dict[str, Any]:

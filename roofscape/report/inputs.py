@@ -23,6 +23,16 @@ def throughput_unit(phase: str) -> str:
     return {"images": "images/s", "diffusion": "images/s", "samples": "samples/s"}.get(phase, "token/s")
 
 
+def several_engines(design: Design) -> bool:
+    """Whether any operator might have run on another engine."""
+    return any(len(o["engines"]) > 1 for o in design["operators"])
+
+
+def others(operator: Mapping[str, Any]) -> str:
+    """What an operator would take on the engines that it does not run on."""
+    return ", ".join(f"{way} {show(time_s, 's')}" for way, time_s in operator["engines"].items() if way != operator["engine"])
+
+
 def inputs_of(design: Design) -> dict[str, str]:
     """What was asked, by name: scenario, cut, formats, and the hardware numbers that were set."""
     plain = {name: f"{design[name]:,g}" if isinstance(design[name], float) else str(design[name]) for name in NAMES if name in design}

@@ -7,7 +7,7 @@ from typing import Any
 
 from magnitudes.units import show
 from roofscape.report.html import element, table, text
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, throughput_unit
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, others, several_engines, throughput_unit
 
 Design = Mapping[str, Any]
 PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
@@ -79,7 +79,7 @@ def operator_table(design: Design) -> str:
     whole: dict[str, float] = {}
     for o in operators:
         whole[o["phase"]] = whole.get(o["phase"], 0.0) + o["count"] * o["time_s"]
-    intervals = any(o.get("interval90") for o in operators)
+    intervals, placed = any(o.get("interval90") for o in operators), several_engines(design)
     rows = []
     for o in operators:
         time = [show(o["time_s"], "s")]
@@ -87,11 +87,26 @@ def operator_table(design: Design) -> str:
             time.append(_interval(o.get("interval90"), "s").removeprefix("90 %: ") + (" (extrapolated)" if o.get("extrapolated") else ""))
         work = [show(o["flop"], "flop"), show(o["byte"], "byte"), _intensity(o), show(o["flop"] / o["time_s"], "flop/s") if o["time_s"] and o["flop"] else "-"]
         share = o["count"] * o["time_s"] / whole[o["phase"]]
-        rows.append([o["phase"], o["name"], o["kind"], f"{o['count']:g}", *time, f"{share:.1%}", o["bound"], *work])
+        rows.append(
+            [o["phase"], o["name"], o["kind"], f"{o['count']:g}", *time, f"{share:.1%}", o["bound"], *([o["engine"], others(o)] if placed else []), *work]
+        )
     times = ["time each", "90 % interval"] if intervals else ["time each"]
-    columns = ["phase", "operator", "kind", "count", *times, "share", "bound", "FLOP", "bytes", "FLOP/B", "reaches"]
+    columns = [
+        "phase",
+        "operator",
+        "kind",
+        "count",
+        *times,
+        "share",
+        "bound",
+        *(["runs on", "elsewhere"] if placed else []),
+        "FLOP",
+        "bytes",
+        "FLOP/B",
+        "reaches",
+    ]
     skip = 1 if len(whole) == 1 else 0
-    numeric = [i - skip for i, c in enumerate(columns) if c not in ("phase", "operator", "kind", "bound", "90 % interval")]
+    numeric = [i - skip for i, c in enumerate(columns) if c not in ("phase", "operator", "kind", "bound", "runs on", "elsewhere", "90 % interval")]
     return table(columns[skip:], [r[skip:] for r in rows], numeric)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magnitudes.units import show
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, throughput_unit
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, others, several_engines, throughput_unit
 
 BARS = " ▏▎▍▌▋▊▉█"
 
@@ -105,6 +105,7 @@ def _rate(value: float, unit: str) -> str:
 def _show_operators(design: Mapping[str, Any]) -> None:
     operators = design["operators"]
     whole = {p: sum(o["count"] * o["time_s"] for o in operators if o["phase"] == p) for p in {o["phase"] for o in operators}}
+    placed = several_engines(design)
     rows = []
     for o in operators:
         share = o["count"] * o["time_s"] / whole[o["phase"]]
@@ -117,11 +118,10 @@ def _show_operators(design: Mapping[str, Any]) -> None:
                 f"{share:.1%}",
                 bar(share),
                 o["bound"],
-                show(o["flop"], "flop"),
-                show(o["byte"], "byte"),
+                *([o["engine"], others(o)] if placed else [show(o["flop"], "flop"), show(o["byte"], "byte")]),
             ]
         )
-    columns = ["phase", "operator", "count", "time each", "share", "", "bound", "flop", "bytes"]
+    columns = ["phase", "operator", "count", "time each", "share", "", "bound", *(["runs on", "elsewhere"] if placed else ["flop", "bytes"])]
     if len(whole) == 1:
         columns, rows = columns[1:], [r[1:] for r in rows]
     show_table("Operators (one chip)", columns, rows)

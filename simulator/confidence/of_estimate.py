@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from magnitudes.arrays import Real, maximum, total
-from simulator.confidence.band import band
+from magnitudes.arrays import Real, choose, largest, maximum, smallest, total, where
+from simulator.confidence.band import Band, band
 from simulator.confidence.spread import Spread, spread
-from simulator.cost import Cost
+from simulator.cost import TOGETHER, Cost
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 
@@ -21,19 +21,20 @@ class Confidence:
 
     Parameters
     ----------
-    machine : Machine
+    machines : tuple of Machine
+        The engines of the chip, in order.
     timing : Timing
     fidelity : str
         The law that was used.
     """
 
-    machine: Machine
+    machines: tuple[Machine, ...]
     timing: Timing
     fidelity: str
 
     def of_cost(self, cost: Cost) -> Spread:
         """The 90 % interval of one call of an operator."""
-        own = band(cost.operator, cost.time_s, self.machine, self.timing, self.fidelity)
+        own = self._band(cost)
         return Spread(cost.time_s * own.fast, cost.time_s * own.slow, own.extrapolated)
 
     def of_costs(self, time_s: Real, costs: Sequence[tuple[Cost, Real]]) -> Spread:
@@ -46,7 +47,19 @@ class Confidence:
         costs : sequence of (Cost, Real)
             Operators, and what all calls of each take of the whole [s].
         """
-        return spread(time_s, [(share_s, band(c.operator, c.time_s, self.machine, self.timing, self.fidelity)) for c, share_s in costs])
+        return spread(time_s, [(share_s, self._band(c)) for c, share_s in costs])
+
+    def _band(self, cost: Cost) -> Band:
+        """The band around one call: that of the engine which runs it, or the widest of those that share it."""
+        bands = [band(cost.operator, cost.time_s, machine, self.timing, self.fidelity) for machine in self.machines]
+        if len(bands) == 1 or cost.placed is None:
+            return bands[0]
+        names = [m.engine.name for m in self.machines]
+        each = [[bands[names.index(name)] for name in way.split(TOGETHER)] for way in cost.placed.ways]
+        fast = choose(cost.placed.choice, [smallest(b.fast for b in own) for own in each])
+        slow = choose(cost.placed.choice, [largest(b.slow for b in own) for own in each])
+        strange = choose(cost.placed.choice, [largest(where(b.extrapolated, 1.0, 0.0) for b in own) for own in each])
+        return Band(fast, slow, strange > 0.5, bands[0].kind)
 
 
 def time_shares(passes: Sequence[tuple[Real, Real, Sequence[Cost]]]) -> list[tuple[Cost, Real]]:

@@ -19,9 +19,13 @@ def bus_byte_per_s(engine: NearMemoryEngine, machine: Machine) -> Real:
     return engine.channels * engine.column_byte / pace_s
 
 
+ON_DIE = ("buffer_die", "logic_die")  # units there hand what they all need to each other
+
+
 def broadcast_s(byte: Real, engine: NearMemoryEngine, machine: Machine) -> Real:
-    """Time to give all units the same bytes: each channel's bus carries all of them [s]."""
-    return byte * engine.channels / bus_byte_per_s(engine, machine)
+    """Time to give all units the same bytes: each channel's bus carries all of them, or a die's channels together [s]."""
+    copies = engine.dies if engine.at in ON_DIE else engine.channels
+    return byte * copies / bus_byte_per_s(engine, machine)
 
 
 def read_out_s(byte: Real, engine: NearMemoryEngine, machine: Machine) -> Real:

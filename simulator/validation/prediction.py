@@ -141,7 +141,7 @@ class Batch:
             ]
             served, own_host = self.key["op"] in (FIRST, STEP), machine.engine.execution == "host"
             timing = Timing("graph") if served or own_host else timing
-            done = replace(_added(costs, len(self.index), timing, Confidence(machine, timing, law.fidelity)), notes=law.notes)
+            done = replace(_added(costs, len(self.index), timing, Confidence((machine,), timing, law.fidelity)), notes=law.notes)
             return self._served(done, context) if served else done
 
     def _reuse(self, operator: Operator) -> Reuse:

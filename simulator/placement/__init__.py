@@ -1,0 +1,1 @@
+"""Placement: a chip with several engines runs each operator, or a part of it, where it finishes first."""
