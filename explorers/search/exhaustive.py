@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from explorers.pareto import Front
-from explorers.space.space import DesignSpace, SpaceError
+from explorers.pareto import Front, not_dominated
+from explorers.space.space import DesignSpace, Places, SpaceError
+from explorers.stream import cores
 from explorers.study import Progress, Study
+from magnitudes.arrays import Column
 
 CHUNK = 1 << 18  # designs scored together
 MOST = 20_000_000_000  # hours
@@ -27,15 +32,37 @@ def solve(space: DesignSpace, progress: Progress | None = None) -> Study:
     start = time.perf_counter()
     front = Front.empty(len(space.axes), len(space.objectives))
     tried = 0
-    for first in range(0, space.grid_size, CHUNK):
-        places = space.places(np.arange(first, min(first + CHUNK, space.grid_size)))
-        canonical = space.canonical(places)
-        if canonical is not places:
-            places = places[(canonical == places).all(axis=1)]
-        if len(places):
-            front.offer(places, space.score(places))
-        tried += len(places)
+    for places, objectives, count in chunks(space):
+        front.merge(places, objectives)
+        tried += count
         if progress is not None:
             progress(tried)
     note = f"{front.dropped} designs of the front were left out to bound memory" if front.dropped else "every design was evaluated"
     return Study("exhaustive", space, 0, {}, front.places, space.score(front.places), tried, time.perf_counter() - start, 0.0, note)
+
+
+def chunks(space: DesignSpace) -> Iterator[tuple[Places, Column, int]]:
+    """The feasible designs of each part of the grid that no other of the part beats, and how many designs it has; a few parts at a time."""
+    space.problem  # noqa: B018 - compiled before threads share it
+    workers = cores()
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[tuple[Places, Column, int]]] = deque()
+        for first in range(0, space.grid_size, CHUNK):
+            waiting.append(pool.submit(_part, space, first))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _part(space: DesignSpace, first: int) -> tuple[Places, Column, int]:
+    places = space.places(np.arange(first, min(first + CHUNK, space.grid_size)))
+    canonical = space.canonical(places)
+    if canonical is not places:
+        places = places[(canonical == places).all(axis=1)]
+    if len(places) == 0:
+        return places, np.zeros((0, len(space.objectives))), 0
+    scores = space.score(places)
+    rows = np.flatnonzero(scores.feasible)
+    kept = rows[not_dominated(scores.objectives[rows])]
+    return places[kept], scores.objectives[kept], len(places)
