@@ -23,6 +23,15 @@ COMMON = ("space", "seed", "budget")
 EXPLORERS = {
     "random": "explorers.search.sampling:RandomSearch",
     "sobol": "explorers.search.sampling:SobolSearch",
+    "annealing": "explorers.search.walking:Annealing",
+    "descent": "explorers.search.walking:Descent",
+    "genetic": "explorers.search.breeding:Genetic",
+    "ants": "explorers.search.breeding:AntColony",
+    "tpe": "explorers.search.optuna_samplers:Tpe",
+    "nsga2": "explorers.search.optuna_samplers:Nsga2",
+    "nsga3": "explorers.search.optuna_samplers:Nsga3",
+    "cmaes": "explorers.search.optuna_samplers:CmaEs",
+    "gp": "explorers.search.optuna_samplers:Gp",
 }
 """Explorer, as the command line names it -> where it is. A new one is one file and one line here."""
 

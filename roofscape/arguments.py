@@ -122,6 +122,35 @@ def add_exploration(parser: Parser) -> None:
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="runs of each explorer, a seed each (default: %(default)s)")
     parser.add_argument("--setting", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the explorers")
     parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several explorers or seeds run")
+    parser.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
+
+
+def add_sweep(parser: Parser) -> None:
+    """Which space, into which folder, by how many."""
+    parser.add_argument("space", metavar="SPACE", help="a shipped space's name (`roofscape explore --list`), or the path of a YAML file")
+    parser.add_argument("--out", required=True, metavar="FOLDER", type=name, help="the results; a sweep goes on where an earlier one into it stopped")
+    parser.add_argument("--sample", type=designs, default=None, metavar="N", help="draw N designs evenly, with repetition, instead of all")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw (default: %(default)s)")
+    parser.add_argument("--part", type=count, default=1 << 20, metavar="N", help="designs a file (default: %(default)s)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (default: one, which uses all cores)")
+    where.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster that sees the folder: auto, local, or its address (extra ray)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_query(parser: Parser) -> None:
+    """Which rows of which results."""
+    parser.add_argument("folder", metavar="FOLDER", help="results that `roofscape sweep` wrote")
+    parser.add_argument("condition", metavar="CONDITION", nargs="?", help='a formula over columns, in base units: "tpot_s < 0.02 and usd_per_h < 30"')
+    parser.add_argument(
+        "--pareto", type=names, default=[], metavar="NAME", help="the front in these columns, NAME:min or NAME:max where it is not the objective's"
+    )
+    parser.add_argument("--order", type=name, metavar="NAME", help="sort by a column; NAME:max for the largest first")
+    parser.add_argument("--limit", type=count, default=20, metavar="N", help="rows at most; a front is printed whole (default: %(default)s)")
+    parser.add_argument("--all", action="store_true", help="infeasible designs, too")
+    parser.add_argument("--json", action="store_true", help="print JSON: a list of rows")
+    parser.add_argument("--csv", metavar="FILE", type=name, help="write the rows")
+    parser.add_argument("--html", metavar="FILE", type=name, nargs="?", const="roofscape-query.html", help="write one self-contained page (default: %(const)s)")
 
 
 def add_validation(parser: Parser) -> None:

@@ -14,8 +14,10 @@ from roofscape.arguments import (
     add_measurement,
     add_model_and_machine,
     add_output,
+    add_query,
     add_question,
     add_scenario,
+    add_sweep,
     add_validation,
     designs,
     workers,
@@ -27,6 +29,8 @@ COMMANDS = {
     "specs": "machines in the catalogue, and where each value comes from",
     "workloads": "models in the catalogue, and their operators",
     "explore": "which design of a space is best: found by any of several explorers, or proved",
+    "sweep": "every design of a space scored into a folder of parquet; killed at any time, it goes on where it stopped",
+    "query": "rows of such a folder that fulfil a formula, and the front among them",
     "validate": "predictions held against measured kernels: every row predicted, every group scored",
     "measure": "real kernels run on this machine, timed, as a table that validate reads",
     "calibrate": "a spec of this machine with measured ceilings, and fitted corrections, from such a table",
@@ -55,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
         by_name[name].add_argument("--json", action="store_true", help="print JSON")
     by_name["specs"].add_argument("--check", action="store_true", help="what is assumed, what rests on one source, and where sources disagree")
     add_exploration(by_name["explore"])
+    add_sweep(by_name["sweep"])
+    add_query(by_name["query"])
     add_validation(by_name["validate"])
     add_measurement(by_name["measure"])
     add_calibration(by_name["calibrate"])

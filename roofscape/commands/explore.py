@@ -15,6 +15,7 @@ from explorers.space.space import DesignSpace
 from explorers.study import Study, explore
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
+from roofscape.files import check_writable, write_whole
 from roofscape.report.progress import progress_bar
 
 
@@ -25,12 +26,17 @@ def run(options: argparse.Namespace) -> None:
         return
     if options.space is None:
         raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
+    check_writable(options.html)
     space = find_space(options.space)
     names = options.explorers or ["exact" if can_be_proved(space) else "random"]
     for name in names:
         if name not in explorer_names():
             raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
     studies = _studies(space, names, options)
+    if options.html:
+        from roofscape.report.exploration_page import exploration_page
+
+        write_whole(options.html, exploration_page(space, studies))
     if options.json:
         print(json.dumps([s.to_dict() for s in studies] if len(studies) > 1 else studies[0].to_dict(), indent=2))
         return

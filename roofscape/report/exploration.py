@@ -8,6 +8,7 @@ from typing import Any
 from explorers.base import EXPLORERS, loaded
 from explorers.space.axis import Axis
 from explorers.space.space import DesignSpace
+from explorers.store import Store
 from explorers.study import Study
 from magnitudes.units import show
 from roofscape.report.terminal import console, show_table
@@ -39,14 +40,12 @@ def _about(name: str) -> str:
 def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     """What each explorer found, and the best design of all."""
     columns = ["explorer", "seed", "designs", "seconds", *(o.text for o in space.objectives), "front", "hypervolume", "gap"]
-    rows = [_row(s) for s in studies]
+    rows = [row_of(s) for s in studies]
     show_table(f"{space.name}: {space.size:.3g} designs", columns, rows)
-    found = [s for s in studies if s.best is not None]
-    if not found:
+    best = best_of(studies)
+    if best is None or best.best is None:
         console().print("no feasible design was found: loosen a constraint, or raise --budget")
         return
-    best = min(found, key=lambda s: float(s.scores.objectives[s.best_row, 0]))
-    assert best.best is not None
     console().print()
     axes = {a.name: a for a in space.axes}
     show_table("best design", ["axis", "value"], [[name, shown(axes[name], value)] for name, value in best.best["design"].items()])
@@ -54,7 +53,14 @@ def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     show_table("what it comes to", ["figure", "value"], [[name, f"{value:.6g}"] for name, value in best.best["figures"].items()])
 
 
-def _row(study: Study) -> list[str]:
+def best_of(studies: Sequence[Study]) -> Study | None:
+    """The study with the best first objective, one with a proof before its equals; None where none found a feasible design."""
+    found = [s for s in studies if s.best_row is not None]
+    return min(found, key=lambda s: (float(s.scores.objectives[s.best_row, 0]), s.gap is None)) if found else None
+
+
+def row_of(study: Study) -> list[str]:
+    """A run as a row: explorer, seed, evaluations, seconds, objectives, size of the front, hypervolume and gap."""
     best = study.best
     figures = [f"{best['figures'][o.name]:.6g}" if best else "none feasible" for o in study.space.objectives]
     gap = "not proven" if study.gap is None else f"{study.gap:.2%}"
@@ -65,3 +71,18 @@ def _row(study: Study) -> list[str]:
 def shown(axis: Axis, value: float | str) -> str:
     """A value of an axis with its unit."""
     return value if isinstance(value, str) else show(value, axis.unit)
+
+
+def show_rows(store: Store, rows: Any) -> None:
+    """Rows of results."""
+    axes = {a.name: a for a in store.space.axes}
+    cells = [[_cell(axes.get(name), value) for name, value in row.items()] for row in rows.to_dict(orient="records")]
+    written = sum(store.part(i).is_file() for i in range(store.parts))
+    unfinished = "" if written == store.parts else f" ({written} of {store.parts} parts written so far)"
+    show_table(f"{store.manifest['space']['space']}: {len(cells)} rows{unfinished}", list(rows.columns), cells)
+
+
+def _cell(axis: Axis | None, value: Any) -> str:
+    if axis is not None:
+        return shown(axis, value)
+    return str(bool(value)) if isinstance(value, bool) else f"{value:.6g}"

@@ -1,0 +1,33 @@
+"""``roofscape query``: rows of a results folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from explorers.query import query
+from explorers.store import open_store
+from roofscape.files import check_writable, write_whole
+
+
+def run(options: argparse.Namespace) -> None:
+    """Ask, print, and write what was asked to be written."""
+    check_writable(options.csv)
+    check_writable(options.html)
+    store = open_store(options.folder)
+    limit = None if options.csv or options.html else options.limit
+    rows = query(store, options.condition, pareto=options.pareto, order=options.order, limit=limit, infeasible=options.all)
+    if options.csv:
+        write_whole(options.csv, rows.to_csv(index=False))
+    if options.html:
+        from roofscape.report.exploration_page import query_page
+
+        write_whole(options.html, query_page(store, rows, options.condition, [p.partition(":")[0] for p in options.pareto]))
+    if not options.pareto:
+        rows = rows.head(options.limit)
+    if options.json:
+        print(json.dumps(json.loads(rows.to_json(orient="records", double_precision=15)), indent=2))
+        return
+    from roofscape.report.exploration import show_rows
+
+    show_rows(store, rows)
