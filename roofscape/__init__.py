@@ -20,6 +20,7 @@ _PUBLIC = {
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
     "DesignSpace": "explorers.space.space", "Study": "explorers.study", "explore": "explorers.study",
     "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
+    "reproduce": "roofscape.reproductions",
 }  # fmt: skip
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from roofscape.api import model as model
     from roofscape.api import question as question
     from roofscape.api import system as system
+    from roofscape.reproductions import reproduce as reproduce
     from simulator.result import Estimate as Estimate
     from simulator.validation.run import validate as validate
     from workloads.scenario import Decode as Decode

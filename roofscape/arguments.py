@@ -153,6 +153,14 @@ def add_query(parser: Parser) -> None:
     parser.add_argument("--html", metavar="FILE", type=name, nargs="?", const="roofscape-query.html", help="write one self-contained page (default: %(const)s)")
 
 
+def add_reproduction(parser: Parser) -> None:
+    """Which published systems, held against which data."""
+    parser.add_argument("systems", metavar="SYSTEM", nargs="*", type=name, help="a published system, or several (default: all)")
+    parser.add_argument("--data", metavar="FOLDER", type=name, help="reference tables that some claims need (default: ../shared/data, where it is there)")
+    parser.add_argument("--json", action="store_true", help="print JSON: a list of claims with what was published and ours")
+    parser.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
+
+
 def add_validation(parser: Parser) -> None:
     """What is validated, how, and where the scores go; what ran, where it is a trace."""
     parser.add_argument("path", metavar="PATH", nargs="?", help="a tidy table (parquet or CSV), a folder of them, or a trace (torch.profiler JSON, nsys CSV)")

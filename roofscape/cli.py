@@ -16,6 +16,7 @@ from roofscape.arguments import (
     add_output,
     add_query,
     add_question,
+    add_reproduction,
     add_scenario,
     add_sweep,
     add_validation,
@@ -31,6 +32,7 @@ COMMANDS = {
     "explore": "which design of a space is best: found by any of several explorers, or proved",
     "sweep": "every design of a space scored into a folder of parquet; killed at any time, it goes on where it stopped",
     "query": "rows of such a folder that fulfil a formula, and the front among them",
+    "reproduce": "published results of systems beside ours: claim by claim, within its tolerance or not, and why",
     "validate": "predictions held against measured kernels: every row predicted, every group scored",
     "measure": "real kernels run on this machine, timed, as a table that validate reads",
     "calibrate": "a spec of this machine with measured ceilings, and fitted corrections, from such a table",
@@ -61,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     add_exploration(by_name["explore"])
     add_sweep(by_name["sweep"])
     add_query(by_name["query"])
+    add_reproduction(by_name["reproduce"])
     add_validation(by_name["validate"])
     add_measurement(by_name["measure"])
     add_calibration(by_name["calibrate"])

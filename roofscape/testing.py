@@ -3,7 +3,7 @@
 A chip that someone describes in YAML, or a model from a configuration of theirs, behaves in the simulator as the shipped ones do
 when these checks pass. Each raises an `AssertionError` that says what is wrong::
 
-    from roofscape.testing import check_chip, check_model
+    from roofscape.testing import check_chip, check_model, check_reproduction
 
     def test_my_chip():
         check_chip("my_chip.yaml")
@@ -267,3 +267,39 @@ def _numbers(part: Any, path: str) -> Iterator[str]:
 
 def _default(f: Field[Any]) -> object:
     return f.default_factory() if f.default_factory is not MISSING else f.default
+
+
+def check_reproduction(name: str, folder: str | None = None) -> None:
+    """Check a published system: every claim says where it is from, is answered the same twice, and says why where it misses.
+
+    Parameters
+    ----------
+    name : str
+        A name of `roofscape.reproductions.SYSTEMS`.
+    folder : str, optional
+        Of reference tables; ``../shared/data``, if not said. Claims that need an absent table are skipped, and must say so.
+
+    Raises
+    ------
+    AssertionError
+        Saying what is wrong.
+    """
+    from roofscape.reproductions import find_reproduction
+    from roofscape.reproductions.claim import outcome
+    from roofscape.reproductions.shared import find_shared
+
+    system, shared = find_reproduction(name), find_shared(folder)
+    assert system.title, f"{name}: says no work that it reproduces"
+    assert system.claims, f"{name}: has no claims"
+    names = [c.claim for c in system.claims]
+    assert len(set(names)) == len(names), f"{name}: two claims go by one name"
+    for claim in system.claims:
+        where = f"{name}: {claim.claim}"
+        assert claim.system == system.name, f"{where}: is of {claim.system!r}"
+        first, again = outcome(claim, shared), outcome(claim, shared)
+        assert first == again, f"{where}: another answer the second time: {first.ours} and {again.ours}"
+        if first.ours is None:
+            assert claim.needs and first.note.startswith("skipped"), f"{where}: not answered, and does not say why"
+            continue
+        assert math.isfinite(first.ours), f"{where}: ours is {first.ours}"
+        assert first.passed or claim.remark or ";" in first.note, f"{where}: misses ({first.note}) without a remark that says why"

@@ -35,7 +35,7 @@ def as_before() -> Iterator[None]:
     yield
     TILE_LAWS.clear()
     TILE_LAWS.update(laws)
-    for name in {"mixer", "folds"} & (set(sys.modules) - modules):
+    for name in {"mixer", "folds", "waves"} & (set(sys.modules) - modules):
         del sys.modules[name]
 
 

@@ -1,0 +1,1 @@
+"""Training: what it must hold and exchange besides the passes themselves."""
