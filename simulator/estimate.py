@@ -8,15 +8,16 @@ System ---------> Places ------+
 from __future__ import annotations
 
 from hardware_specs.schema import System
-from magnitudes.arrays import Real, maximum
 from simulator.confidence.of_estimate import Confidence
+from simulator.cost import Cost
 from simulator.feasibility import check_phase, check_sizes, legal_cut
 from simulator.kernels.timing import Timing
-from simulator.memory import memory_use, spill_s
+from simulator.memory import memory_use
 from simulator.placement.place import placed_costs
-from simulator.placement.places import Place, places_of
+from simulator.placement.places import places_of
+from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
-from simulator.schedule import chain_s, step_s
+from simulator.schedule import chain_s, fetched, step_s
 from workloads.graph import Workload
 from workloads.model import Model
 from workloads.scenario import Pass, Scenario
@@ -73,18 +74,15 @@ def estimate(
     law, machine = places[0].law, places[0].machine
     runs = scenario.passes()
     loads = tuple(model.workload(run, cut, formats) for run in runs)
-    memory = memory_use(loads, machine, spill=spill)
-    hidden_s = spill_s(memory, machine)
-    passes = tuple(_pass(run, load, places, cut, hidden_s, coprocess=coprocess) for run, load in zip(runs, loads, strict=True))
+    costs = tuple(placed_costs(load, places, coprocess=coprocess) for load in loads)
+    memory = memory_use(loads, machine, spill=spill, homes=homes_of(loads, costs, places))
+    passes = tuple(_pass(run, load, own, fetched(own, memory, machine), cut) for run, load, own in zip(runs, loads, costs, strict=True))
     confidence = Confidence(tuple(p.machine for p in places), Timing(timing), law.fidelity)
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
     return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, notes, confidence)
 
 
-def _pass(run: Pass, load: Workload, places: tuple[Place, ...], cut: Parallelism, hidden_s: Real | None, *, coprocess: bool) -> PassEstimate:
-    """One pass: what each operator costs, one after another, over the stages of the pipeline."""
-    costs = placed_costs(load, places, coprocess=coprocess)
-    latency_s = chain_s(costs)
-    if hidden_s is not None:
-        latency_s = maximum(latency_s, hidden_s)
-    return PassEstimate(run, load, costs, step_s(latency_s, cut, steady=run.phase == "decode"))
+def _pass(run: Pass, load: Workload, costs: tuple[Cost, ...], fetch: tuple[Cost, ...], cut: Parallelism) -> PassEstimate:
+    """One pass: what each operator costs, one after another, and what is waited for from memory behind, over the stages of the pipeline."""
+    everything = (*costs, *fetch)
+    return PassEstimate(run, load, everything, step_s(chain_s(everything), cut, steady=run.phase == "decode"))

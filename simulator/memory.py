@@ -1,12 +1,19 @@
-"""Does it fit: what one chip must hold, against what its main memory has."""
+"""What lives where, and does it fit: what one chip must hold, over the memories that its engines stand beside and the tiers behind.
+
+Each engine's main memory holds the weights and caches of the operators that run there. What does not fit the first engine's may spill: weights
+first, whose next use is known a pass ahead, then keys and values; into the nearest tier behind that has room, then into the next. It is read
+once a pass, while the engines compute.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from magnitudes.arrays import Condition, Real, largest, maximum, minimum, where
+from hardware_specs.schema import Tier
+from magnitudes.arrays import Condition, Real, both, largest, maximum, minimum, total, where
 from magnitudes.units import show
 from simulator.machine import Machine
 from workloads.graph import Workload
@@ -17,19 +24,26 @@ RUNTIME_BYTE = 1.0e9
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryUse:
-    """What one chip holds in main memory, by purpose, and what there is."""
+class TierUse:
+    """What one tier of a chip holds, by purpose.
 
-    weight_byte: Real
-    state_byte: Real
-    activation_byte: Real
-    workspace_byte: Real
+    Parameters
+    ----------
+    name : str
+    capacity_byte : Real
+    weight_byte, state_byte, activation_byte, workspace_byte : Real
+    """
+
+    name: str
     capacity_byte: Real
-    spilled_byte: Real = 0.0
+    weight_byte: Real = 0.0
+    state_byte: Real = 0.0
+    activation_byte: Real = 0.0
+    workspace_byte: Real = 0.0
 
     @property
     def total_byte(self) -> Real:
-        """All that one chip must hold."""
+        """All that it must hold."""
         return self.weight_byte + self.state_byte + self.activation_byte + self.workspace_byte
 
     @property
@@ -37,13 +51,71 @@ class MemoryUse:
         """What does not fit."""
         return maximum(self.total_byte - self.capacity_byte, 0.0)
 
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What one chip holds, by purpose, and what there is.
+
+    Parameters
+    ----------
+    weight_byte, state_byte, activation_byte, workspace_byte : Real
+        In all memories together.
+    capacity_byte : Real
+        Of the memories that engines stand beside.
+    spilled_byte : Real
+        Of it in tiers behind the first engine's memory.
+    homes : tuple of TierUse
+        What each of those memories is asked to hold, the first engine's first, before anything is spilled; empty where there is one.
+    behind : tuple of TierUse
+        What was spilled, nearest tier first.
+    main : str
+        The first engine's memory.
+    """
+
+    weight_byte: Real
+    state_byte: Real
+    activation_byte: Real
+    workspace_byte: Real
+    capacity_byte: Real
+    spilled_byte: Real = 0.0
+    homes: tuple[TierUse, ...] = ()
+    behind: tuple[TierUse, ...] = ()
+    main: str = "main memory"
+
+    @property
+    def total_byte(self) -> Real:
+        """All that one chip must hold."""
+        return self.weight_byte + self.state_byte + self.activation_byte + self.workspace_byte
+
+    @property
+    def asked(self) -> tuple[TierUse, ...]:
+        """What each memory is asked to hold."""
+        own = TierUse(self.main, self.capacity_byte, self.weight_byte, self.state_byte, self.activation_byte, self.workspace_byte)
+        return self.homes or (own,)
+
+    @property
+    def tiers(self) -> tuple[TierUse, ...]:
+        """What lies where after spilling."""
+        first, *others = self.asked
+        weight, state = (total(getattr(t, f"{kind}_byte") for t in self.behind) for kind in ("weight", "state"))
+        return (replace(first, weight_byte=first.weight_byte - weight, state_byte=first.state_byte - state), *others, *self.behind)
+
+    @property
+    def over_byte(self) -> Real:
+        """What does not fit the memories, whatever was spilled."""
+        return total(t.over_byte for t in self.asked)
+
     @property
     def fits(self) -> Condition:
         """Whether all of it has a place, spilled parts included."""
-        return self.over_byte <= self.spilled_byte  # not over - spilled: that may leave a rounding error
+        first, *others = self.asked
+        found: Condition = first.over_byte <= self.spilled_byte  # not over - spilled: that may leave a rounding error
+        for tier in others:
+            found = both(found, tier.over_byte <= 0.0)
+        return found
 
 
-def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool) -> MemoryUse:
+def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool, homes: Mapping[str, TierUse] | None = None) -> MemoryUse:
     """The most that any pass of a scenario needs on one chip.
 
     Parameters
@@ -51,33 +123,73 @@ def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool
     workloads : tuple of Workload
         One a pass.
     machine : Machine
+        The first engine.
     spill : bool
-        Whether what does not fit may lie in the tier behind main memory.
+        Whether what does not fit may lie in the tiers behind main memory.
+    homes : mapping of str to TierUse, optional
+        What each memory is asked to hold, where engines stand beside several; the first engine's first.
     """
     state = largest([w.state_byte for w in workloads])
     active = largest([w.activation_byte for w in workloads])
     workspace = 0.0 if machine.engine.execution in ("host", "near_memory") else RUNTIME_BYTE  # banks hold no context of a driver
-    use = MemoryUse(workloads[0].weight_byte, state, active, workspace, machine.memory.capacity_byte)
-    behind = machine.chip.spill_tier(machine.engine)
-    if not spill or behind is None:
-        return use
-    return replace(use, spilled_byte=minimum(use.over_byte, behind.capacity_byte))
+    use = MemoryUse(workloads[0].weight_byte, state, active, workspace, machine.memory.capacity_byte, main=machine.memory.name)
+    if homes:
+        use = _over_all(tuple(replace(t, workspace_byte=workspace) if t.name == use.main else t for t in homes.values()), use.main)
+    return _spilled(use, machine) if spill else use
+
+
+def _over_all(homes: tuple[TierUse, ...], main: str) -> MemoryUse:
+    """Several memories as one use."""
+    weight, state, active = total(t.weight_byte for t in homes), total(t.state_byte for t in homes), total(t.activation_byte for t in homes)
+    workspace, capacity = total(t.workspace_byte for t in homes), total(t.capacity_byte for t in homes)
+    return MemoryUse(weight, state, active, workspace, capacity, homes=homes, main=main)
+
+
+def _spilled(use: MemoryUse, machine: Machine) -> MemoryUse:
+    """What is over, dealt to the tiers behind in turn."""
+    first, *others = use.asked
+    taken = {t.name: t.total_byte for t in others}
+    over = first.over_byte
+    weights = minimum(over, first.weight_byte)
+    states = minimum(over - weights, first.state_byte)
+    behind = []
+    for tier in tiers_behind(machine):
+        room = maximum(tier.capacity_byte - taken.get(tier.name, 0.0), 0.0)
+        weight = minimum(weights, room)
+        state = minimum(states, room - weight)
+        weights, states = weights - weight, states - state
+        behind.append(TierUse(tier.name, tier.capacity_byte, weight, state))
+    return replace(use, spilled_byte=total(t.weight_byte + t.state_byte for t in behind), behind=tuple(behind))
+
+
+def tiers_behind(machine: Machine) -> tuple[Tier, ...]:
+    """The tiers behind an engine's main memory, nearest first."""
+    names = [t.name for t in machine.chip.tiers]
+    return machine.chip.tiers[names.index(machine.memory.name) + 1 :]
 
 
 def spill_s(use: MemoryUse, machine: Machine) -> Real | None:
-    """Time to read what does not fit, once a pass [s]; None where nothing may spill.
+    """Time to read what was spilled, once a pass [s]; None where nothing may spill.
 
-    What finds no place in the tier behind either is counted too: a smaller tier must not look faster.
+    All of it comes over the way to the nearest tier, and no tier gives it faster than it can. What finds no place behind either is counted too:
+    a smaller tier must not look faster.
     """
-    behind = machine.chip.spill_tier(machine.engine)
-    if behind is None or (isinstance(use.spilled_byte, float) and use.spilled_byte == 0.0):
+    tiers = tiers_behind(machine)
+    if not tiers or not use.behind:
         return None
-    return where(use.over_byte > 0.0, behind.latency_s + use.over_byte / behind.bandwidth_byte_per_s, 0.0)
+    over = use.asked[0].over_byte
+    read_s = largest([over / tiers[0].bandwidth_byte_per_s, *(t.total_byte / tier.bandwidth_byte_per_s for t, tier in zip(use.behind, tiers, strict=True))])
+    return where(over > 0.0, tiers[0].latency_s + read_s, 0.0)
 
 
-def misfit_reason(use: MemoryUse, memory_name: str) -> str:
+def misfit_reason(use: MemoryUse) -> str:
     """Why a single design does not fit, and what would help."""
+    over = [t for t in use.asked if float(np.max(t.over_byte)) > 0.0] or [use.asked[0]]  # type: ignore[arg-type]
+    return f"{'; '.join(_misfit(t) for t in over)}: more --tp or --pp, a smaller --batch or --dtype, or --spill"
+
+
+def _misfit(use: TierUse) -> str:
     parts = {"weights": use.weight_byte, "keys and values": use.state_byte, "activations": use.activation_byte, "runtime": use.workspace_byte}
     listed = ", ".join(f"{name} {show(float(np.max(b)), 'byte')}" for name, b in parts.items())  # type: ignore[arg-type]
     need, have = show(float(np.max(use.total_byte)), "byte"), show(float(np.max(use.capacity_byte)), "byte")  # type: ignore[arg-type]
-    return f"needs {need} a chip ({listed}), {memory_name} has {have}: more --tp or --pp, a smaller --batch or --dtype, or --spill"
+    return f"needs {need} a chip ({listed}), {use.name} has {have}"

@@ -6,12 +6,29 @@ from collections.abc import Sequence
 
 from magnitudes.arrays import Real, maximum, total
 from simulator.cost import Cost
+from simulator.machine import Machine
+from simulator.memory import MemoryUse, spill_s, tiers_behind
+from workloads.operator import Transfer
 from workloads.sharding import Parallelism
 
 
 def chain_s(costs: Sequence[Cost]) -> Real:
     """Latency of one micro-batch through all operators, one after another [s]."""
     return total(cost.total_s for cost in costs)
+
+
+def fetched(costs: Sequence[Cost], use: MemoryUse, machine: Machine) -> tuple[Cost, ...]:
+    """What a pass waits for memory behind main memory, as a cost of its own; empty where nothing may spill.
+
+    What was spilled is fetched while the engines compute, ahead of its use: only what outlasts the whole pass is waited for.
+    """
+    read_s = spill_s(use, machine)
+    if read_s is None:
+        return ()
+    behind = tiers_behind(machine)[0]
+    transfer = Transfer(name=f"fetch_from_{behind.name}", moved_byte=use.asked[0].over_byte, source=behind.name, target=machine.memory.name)
+    wait_s = maximum(read_s - chain_s(costs), 0.0)
+    return (Cost(transfer, 1.0, wait_s, {behind.name: wait_s}),)
 
 
 def step_s(latency_s: Real, cut: Parallelism, *, steady: bool) -> Real:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from magnitudes.arrays import Reader, Real, minimum
 from simulator.cost import Cost, Placed
-from simulator.memory import misfit_reason
+from simulator.memory import TierUse, misfit_reason
 from simulator.result import Estimate, PassEstimate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MEMORY = ("weight_byte", "state_byte", "activation_byte", "workspace_byte", "capacity_byte", "spilled_byte")
 
 
 def row(x: Any, index: int) -> Any:
@@ -38,7 +40,8 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
     dict
         ``time_s`` of the scenario; ``ttft_s`` (time to first token) and ``tpot_s`` (mean time per output token after the first),
         null where the scenario has none; ``throughput_token_per_s``; ``interval90`` of the three times as ``[low, high]``, and whether
-        they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``;
+        they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``,
+        with what lies where under ``tiers`` there;
         ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
         ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``;
         ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s].
@@ -67,7 +70,7 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
         "fits": estimate.fits,
         "feasible": estimate.feasible,
         "memory_byte": use.total_byte,
-        "memory": {f.name: getattr(use, f.name) for f in fields(use)},
+        "memory": {name: getattr(use, name) for name in MEMORY} | {"tiers": [_fields(t) for t in use.tiers]},
         "bound": estimate.bound,
         "bounds": {name: share / time_s for name, share in estimate.shares.items()},
         "operators": [_operator_tree(estimate, p, c) for p in _distinct(estimate) for c in p.costs],
@@ -99,8 +102,13 @@ def _reason(estimate: Estimate, index: int, fits: bool, legal: bool) -> str | No
     if fits:
         return None
     use = estimate.memory
-    single = type(use)(**{f.name: float(row(getattr(use, f.name), index)) for f in fields(use)})
-    return misfit_reason(single, "main memory")
+    homes = tuple(TierUse(**{k: row(v, index) for k, v in _fields(t).items()}) for t in use.asked)
+    return misfit_reason(replace(use, homes=homes))
+
+
+def _fields(use: TierUse) -> dict[str, Any]:
+    """A tier's use by the names of its fields."""
+    return {f.name: getattr(use, f.name) for f in fields(use)}
 
 
 def _distinct(estimate: Estimate) -> list[PassEstimate]:

@@ -121,7 +121,11 @@ def memory_table(design: Design) -> str:
     if use["spilled_byte"]:
         sizes.append(("of it in the tier behind", use["spilled_byte"]))
     rows = [[name, show(byte, "byte"), f"{byte / use['capacity_byte']:.1%}"] for name, byte in sizes]
-    return table(["purpose", "size", "of capacity"], rows, (1, 2))
+    whole = table(["purpose", "size", "of capacity"], rows, (1, 2))
+    if len(use["tiers"]) == 1:
+        return whole
+    cells = [[t["name"], *(show(t[key], "byte") for key in PURPOSES), show(t["capacity_byte"], "byte")] for t in use["tiers"]]
+    return whole + table(["tier", *PURPOSES.values(), "capacity"], cells, range(1, 6))
 
 
 def comparison_table(designs: Sequence[Design]) -> str:

@@ -135,6 +135,11 @@ def _show_memory(design: Mapping[str, Any]) -> None:
     total = design["memory_byte"]
     rows.append(["all", show(total, "byte"), f"{total / capacity:.1%}", bar(total / capacity)])
     show_table(f"Memory of one chip ({show(capacity, 'byte')})", ["purpose", "size", "share", ""], rows)
+    if len(use["tiers"]) > 1:
+        out = console()
+        out.print()
+        cells = [[t["name"], *(show(t[key], "byte") for key in named.values()), show(t["capacity_byte"], "byte")] for t in use["tiers"]]
+        show_table("What lies where", ["tier", *named, "capacity"], cells)
 
 
 def _show_elasticities(elasticities: Mapping[str, float]) -> None:

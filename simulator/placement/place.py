@@ -8,7 +8,7 @@ from magnitudes.arrays import Real, choose, equal, minimum, where
 from simulator.cost import Cost, Placed
 from simulator.placement.assign import Stage, activation_byte, assign, moved_s
 from simulator.placement.places import Place, path_s
-from simulator.placement.ways import Way, ways
+from simulator.placement.ways import BETWEEN, Way, ways
 from simulator.reuse import reuse_in_model
 from workloads.graph import Node, Workload
 
@@ -66,7 +66,7 @@ def _fastest(node: Node, own: Sequence[Way], places: Sequence[float] = (), home:
     time_s = best_s if wait_s is None else best_s + wait_s
     parts = {name: choose(choice, [w.parts.get(name, 0.0) for w in own]) for name in dict.fromkeys(n for w in own for n in w.parts)}
     if wait_s is not None:
-        parts["between memories"] = wait_s
+        parts[BETWEEN] = parts.get(BETWEEN, 0.0) + wait_s
     shares = {name: choose(choice, [w.shares.get(name, 0.0) for w in own]) for name in dict.fromkeys(n for w in own for n in w.shares)}
     return Cost(node.operator, node.count, time_s, parts, Placed(tuple(w.name for w in own), tuple(w.time_s for w in own), choice, shares))
 

@@ -8,12 +8,13 @@ from itertools import combinations
 
 from magnitudes.arrays import Real, maximum
 from simulator.cost import TOGETHER
-from simulator.placement.places import Place, serving, shared_byte_per_s
+from simulator.placement.places import Place, path_s, serving, shared_byte_per_s
 from simulator.placement.split import deals, part, pieces
 from simulator.reuse import Reuse
 from workloads.graph import Node
-from workloads.operator import Collective, Operator
+from workloads.operator import Collective, Operator, Residency
 
+BETWEEN = "between memories"  # the part that is the way from one memory to another
 SHARED = "shared"  # ends the name of the part that is a memory which two engines read at once
 
 
@@ -75,7 +76,10 @@ def _label(place: Place, places: tuple[Place, ...], part_name: str) -> str:
 
 
 def _together(node: Node, whole: Real, a: tuple[Place, Way], b: tuple[Place, Way], places: tuple[Place, ...], reuse: Reuse) -> tuple[Way, ...]:
-    """Two engines side by side, for each deal of the pieces. What they read from one memory comes no faster than it delivers."""
+    """Two engines side by side, for each deal of the pieces.
+
+    What they read from one memory comes no faster than it delivers; beside different ones, the second is sent its part and sends its results back.
+    """
     found = []
     for own, other in deals(a[1].time_s, b[1].time_s, whole):
         halves = (part(node.operator, own, whole), part(node.operator, other, whole))
@@ -84,6 +88,9 @@ def _together(node: Node, whole: Real, a: tuple[Place, Way], b: tuple[Place, Way
         if a[0].home == b[0].home:
             parts[f"{a[0].home} {SHARED}"] = (halves[0].byte + halves[1].byte) / shared_byte_per_s((a[0], b[0]))
             time_s = maximum(time_s, parts[f"{a[0].home} {SHARED}"])
+        else:
+            sent_s = path_s(halves[1].byte_of(Residency.ACTIVATION) + halves[1].byte_of(Residency.OUTPUT), a[0].home, b[0].home, a[0].machine.chip)
+            time_s, parts[BETWEEN] = maximum(time_s, second.time_s + sent_s), sent_s
         shares = {a[0].name: own / (own + other), b[0].name: other / (own + other)}
         found.append(Way(f"{a[0].name}{TOGETHER}{b[0].name}", a[0].home, time_s, parts, shares))
     return tuple(found)
