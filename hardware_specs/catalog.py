@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hardware_specs.citation import Citation
-from hardware_specs.loader import SpecError, Tree, read_chip, read_link, read_tree
+from hardware_specs.loader import SpecError, Tree, read_chip, read_link, read_shared, read_tree
 from hardware_specs.schema import Chip, FabricLevel, Link, System
 from hardware_specs.this_machine import this_machine_tree
 from magnitudes.names import NameMiss, nearest, normal
@@ -105,7 +105,8 @@ def find_system(name: str) -> System:
         file = _file_of(name, "machine")
         if file.parent.name == "system":
             tree = read_tree(file)
-            return system_of(find(str(tree["chip"])), int(tree["chips"]), name=file.stem, fabric=_fabric(tree))
+            system = system_of(find(str(tree["chip"])), int(tree["chips"]), name=file.stem, fabric=_fabric(tree))
+            return replace(system, shared=read_shared(tree, str(file)))
     return system_of(find(name), 1)
 
 

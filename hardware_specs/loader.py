@@ -196,6 +196,23 @@ def read_link(tree: Tree, where: str) -> tuple[Link, dict[str, Citation]]:
     return link, reader.citations
 
 
+def read_shared(tree: Tree, where: str) -> Tier | None:
+    """The hosts' memory that a system's spec states, if it does.
+
+    Raises
+    ------
+    SpecError
+        With all mistakes of it.
+    """
+    if tree.get("shared") is None:
+        return None
+    reader = reader_of(tree)
+    tier = reader.record(Tier, tree["shared"], "shared", name="shared") if isinstance(tree["shared"], dict) else None
+    if tier is None or reader.mistakes:
+        raise SpecError(where, reader.mistakes or ["shared: should be one memory, such as {kind: DDR4, capacity: 2 TB @source, bandwidth: 32 GB/s @source}"])
+    return tier
+
+
 def _named(reader: Reader, tree: Tree, key: str, read: Any) -> list[Any]:
     """The entries of a mapping from name to record."""
     entries = tree.get(key)

@@ -213,9 +213,14 @@ class StreamingEngine(Engine):
     memory_unit_byte : Real
         On-chip memory of one memory unit.
     launch_s : Real
-        Time to start one section.
+        Time in which the host starts one section.
+    hardware_launch_s : Real, optional
+        Time in which the chip's own sequencer starts the next; as long as the host's, if not said.
     orchestration : str
         ``host`` or ``hardware``: who starts the next section.
+    switch_s : Real, optional
+        Time to go from one section to the next without a launch, with what lies on chip kept there. None where every section is launched
+        and finds its inputs in main memory.
     """
 
     execution: ClassVar[str] = "streaming"
@@ -224,7 +229,9 @@ class StreamingEngine(Engine):
     memory_units: Real = 1.0
     memory_unit_byte: Real = 0.0
     launch_s: Real = 0.0
+    hardware_launch_s: Real | None = None
     orchestration: str = "host"
+    switch_s: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,9 +344,16 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Equal chips joined by levels of fabric, inner level first."""
+    """Equal chips joined by levels of fabric, inner level first.
+
+    Parameters
+    ----------
+    shared : Tier, optional
+        Memory of the node's hosts that all chips share, where it is known: whole models are copied from there.
+    """
 
     name: str
     chip: Chip
     chips: float = 1.0
     fabric: tuple[FabricLevel, ...] = ()
+    shared: Tier | None = None

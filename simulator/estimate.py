@@ -8,6 +8,7 @@ System ---------> Places ------+
 from __future__ import annotations
 
 from hardware_specs.schema import System
+from simulator.composition import expert_memory, switched, with_experts_behind
 from simulator.confidence.of_estimate import Confidence
 from simulator.cost import Cost
 from simulator.feasibility import check_phase, check_sizes, legal_cut
@@ -18,6 +19,7 @@ from simulator.placement.places import places_of
 from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
 from simulator.schedule import chain_s, fetched, step_s
+from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
 from workloads.model import Model
 from workloads.scenario import Pass, Scenario
@@ -72,13 +74,16 @@ def estimate(
     legal = legal_cut(model, system, cut)
     places = places_of(system, fidelity, timing, correction=correction)
     law, machine = places[0].law, places[0].machine
-    runs = scenario.passes()
+    runs = passes_of(model, scenario)
     loads = tuple(model.workload(run, cut, formats) for run in runs)
     costs = tuple(placed_costs(load, places, coprocess=coprocess) for load in loads)
-    memory = memory_use(loads, machine, spill=spill, homes=homes_of(loads, costs, places))
+    memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places))
     passes = tuple(_pass(run, load, own, fetched(own, memory, machine), cut) for run, load, own in zip(runs, loads, costs, strict=True))
-    confidence = Confidence(tuple(p.machine for p in places), Timing(timing), law.fidelity)
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
+    if isinstance(model, Composition):
+        experts = expert_memory(model, loads, memory, machine, cut.chips)
+        memory, passes, notes = with_experts_behind(memory, experts), switched(passes, model, experts), (*notes, *experts.notes)
+    confidence = Confidence(tuple(p.machine for p in places), Timing(timing), law.fidelity)
     return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, notes, confidence)
 
 

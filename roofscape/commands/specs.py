@@ -18,7 +18,7 @@ from magnitudes.units import show
 
 FAMILIES = {
     "gpu": "Graphics processors", "tpu": "Tensor processing units", "npu": "Other accelerators", "rdu": "Reconfigurable dataflow units",
-    "array": "Arrays under study", "cpu": "Processors", "soc": "Phones, boards and unified-memory chips",
+    "array": "Arrays under study", "fpga": "Field-programmable gate arrays", "cpu": "Processors", "soc": "Phones, boards and unified-memory chips",
 }  # fmt: skip
 COLUMNS = ("name", "title", "year", "execution", "memory", "bandwidth", "matrix", "tdp")
 

@@ -11,6 +11,7 @@ from simulator.engines.host import host_law
 from simulator.engines.kernel import kernel_law
 from simulator.engines.near_memory import near_memory_law
 from simulator.engines.spatial import spatial_law
+from simulator.engines.streaming import streaming_floor, streaming_law
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError
@@ -25,7 +26,11 @@ TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {
     "host": host_law,
     "near_memory": near_memory_law,
     "spatial": spatial_law,
+    "streaming": streaming_law,
 }
+
+# execution model -> its physical floor, where operators that run as one owe memory less than each alone
+FLOORS: dict[str, Callable[[Machine], CostLaw]] = {"streaming": streaming_floor}
 
 
 def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "", *, correction: bool = True) -> CostLaw:
@@ -56,6 +61,8 @@ def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str
     notes: tuple[str, ...] = ()
     if fidelity == "tile":
         notes = (f"no tile law for the execution model {execution!r} of {machine.chip.name} yet: this is its roofline, the physical floor",)
+    if execution in FLOORS:
+        return FLOORS[execution](machine)
     return CostLaw("roofline", lambda operator, count, _: roofline_cost(operator, count, machine), notes)
 
 

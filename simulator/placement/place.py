@@ -24,9 +24,9 @@ def placed_costs(load: Workload, places: tuple[Place, ...], *, coprocess: bool =
     coprocess : bool
         Whether two engines may share the experts or heads of an operator.
     """
-    reuse = reuse_in_model(load)
     if len(places) == 1 and not places[0].machine.engine.serves:
-        return tuple(places[0].law.cost(node.operator, node.count, reuse) for node in load.nodes)
+        return places[0].law.costs(load)
+    reuse = reuse_in_model(load)
     options = [ways(node, places, reuse, coprocess=coprocess) for node in load.nodes]
     homes = list(dict.fromkeys(p.home for p in places))
     if len(homes) == 1:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from magnitudes.names import nearest
+from magnitudes.names import NameMiss, nearest
 from workloads.cnn import ResNet
+from workloads.composition import CHOICES, Composition
 from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
 from workloads.importers import convolutional, decoders, others, recurrent, towers
 from workloads.importers.config import LARGEST, Config
@@ -181,8 +182,32 @@ def _resnet(c: Config, name: str) -> ResNet:
     return ResNet(name, tuple(float(d) for d in depths), bottleneck, c.whole_or(64.0, "embedding_size"), c.whole_or(224.0, "image_size"))
 
 
+def _composition(c: Config, name: str) -> Composition:
+    """Whole models behind a router; each part is a shipped model's name, or a configuration."""
+    choice = str(c.fields.get("choice") or "uniform")
+    if choice not in CHOICES:
+        raise ModelError(f"{c.where}: choice is {choice!r}; it should be one of {', '.join(CHOICES)}")
+    return Composition(name, _whole(c, "router"), _whole(c, "expert"), c.whole("experts"), c.whole_or(1.0, "router_output"), choice, c.flag("prefetch"))
+
+
+def _whole(c: Config, key: str) -> Model:
+    """A part of a composition that is a model of its own."""
+    from workloads.catalog import find_model
+
+    given = c.fields.get(key)
+    if isinstance(given, str):
+        try:
+            return find_model(given)
+        except NameMiss as error:
+            raise ModelError(f"{c.where}: {key}: {error}") from error
+    if isinstance(given, Mapping):
+        return model_of(given, f"{c.where}: {key}", f"{c.where}: {key}")
+    raise ModelError(f"{c.where}: {key} is {given!r}; it should be a model's name, or an object with the fields of a configuration")
+
+
 ARCHITECTURES: dict[str, Callable[[Config, str], Model]] = {
     "llama": _llama, "mistral": _mistral, "mixtral": _mixtral, "qwen2": _qwen2, "qwen2_moe": _qwen2_moe, "qwen3": _qwen3, "qwen3_moe": _qwen3_moe,
     "gemma": _gemma, "gemma2": _gemma2, "gpt2": _gpt2, "opt": _opt, "bloom": _bloom, "gpt_neox": _gpt_neox, "bert": _bert, "resnet": _resnet,
+    "composition_of_experts": _composition,
     **decoders.READERS, **recurrent.READERS, **convolutional.READERS, **towers.READERS, **others.READERS,
 }  # fmt: skip
