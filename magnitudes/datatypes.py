@@ -8,8 +8,17 @@ fp32 scale per 128 x 128 weights (DeepSeek-V3 report, section 3.3).
 Formats of weights alone, which are widened to 16 bits on their way to the products: w8a16 and w4a16 with an fp16 scale per 128 (LLM.int8(),
 arXiv 2208.07339, and AWQ, arXiv 2306.00978: 4-bit zero points beside the scales); w2a16 likewise with 2-bit zero points (OmniQuant, arXiv
 2308.13137, W2A16g128); ternary weights, five of which fit a byte (BitNet b1.58, arXiv 2402.17764); w1a16, signs alone (BitNet, arXiv
-2310.11453); w0.8a16, compressed below one bit (QMoE, arXiv 2310.16795: 0.8 bits a weight). What widening itself costs is not counted:
-kernels of today do it beside the loads.
+2310.11453); w0.8a16, compressed below one bit (QMoE, arXiv 2310.16795: 0.8 bits a weight); vq0.8a16, signs in vectors of 20 by 16-bit
+places in a codebook of their own for a matrix (BTC-LLM, arXiv 2506.12040: 0.7 to 1.11 bits), whose 2**16 x 20 bits are shared by 4096 x 4096 weights,
+with an fp16 scale a row of 4096.
+
+Widening weights costs instructions of the vector units (`widen_ops`, a thread's instructions an element), counted from the published kernels:
+
+- 4 bits (Marlin, arXiv 2408.11743; Kim et al., arXiv 2211.10017): a word of 8 needs 4 LOP3, 1 shift, 2 half2 subtractions and 2 half2
+  fused multiply-adds to put the values in place, and 4 half2 products with the scale: 13 / 8; zero points take 4 half2 subtractions more: 17 / 8.
+- 8 bits: a word of 4 needs 2 PRMT, 2 half2 subtractions, 2 half2 products: 6 / 4. 2 bits: as 4 bits, with a third of a shift a pair: 17 / 8.
+- ternary and binary: a table's or a mask's pair of values a LOP3 and a product: 2 / 2 an element, ternary with one to unpack base three.
+- below a bit: a look-up in shared memory of a vector (an index, a load for 16 signs), then as binary; QMoE decodes word by word alike.
 """
 
 from __future__ import annotations
@@ -36,6 +45,8 @@ class DataType:
         Formats whose arithmetic serves this one, best first: the first that an engine has a rate for is used.
     weight_only : bool
         Whether it is a format of stored weights alone: products are made in 16 bits.
+    widen_ops : Real
+        Instructions of a thread that widening an element takes.
     """
 
     name: str
@@ -44,6 +55,7 @@ class DataType:
     group: Real = 1.0
     computes_as: tuple[str, ...] = ()
     weight_only: bool = False
+    widen_ops: Real = 0.0
 
     @property
     def byte(self) -> Real:
@@ -68,12 +80,13 @@ DATA_TYPES = {
         DataType("nvfp4", 4.0, 8.0, 16.0, computes_as=("fp4", "fp8", "bf16", *_WIDE)),
         DataType("int8", 8.0, computes_as=("int8", "bf16", *_WIDE)),
         DataType("int4", 4.0, 16.0, 128.0, computes_as=("int4", "int8", "bf16", *_WIDE)),
-        DataType("w8a16", 8.0, 16.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True),
-        DataType("w4a16", 4.0, 16.0 + 4.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True),
-        DataType("w2a16", 2.0, 16.0 + 2.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True),
-        DataType("ternary", 8.0 / 5.0, computes_as=("bf16", *_WIDE), weight_only=True),
-        DataType("w1a16", 1.0, computes_as=("bf16", *_WIDE), weight_only=True),
-        DataType("w0.8a16", 0.8, computes_as=("bf16", *_WIDE), weight_only=True),
+        DataType("w8a16", 8.0, 16.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=6.0 / 4.0),
+        DataType("w4a16", 4.0, 16.0 + 4.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=17.0 / 8.0),
+        DataType("w2a16", 2.0, 16.0 + 2.0, 128.0, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=17.0 / 8.0),
+        DataType("ternary", 8.0 / 5.0, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=1.5),
+        DataType("w1a16", 1.0, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=1.0),
+        DataType("w0.8a16", 0.8, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=1.25),
+        DataType("vq0.8a16", 16.0 / 20.0 + 16.0 / 4096.0, 2.0**16 * 20.0, 4096.0**2, computes_as=("bf16", *_WIDE), weight_only=True, widen_ops=1.25),
         DataType("int32", 32.0, computes_as=("int32", "fp32")),
     )
 }

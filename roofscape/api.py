@@ -21,6 +21,7 @@ from workloads.catalog import find_model
 from workloads.model import Model
 from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision, precision
+from workloads.speculation import Speculating
 
 DataTypeName = str | Sequence[str]
 MOST_TP = 1024  # no model has more heads to cut
@@ -129,6 +130,7 @@ def estimate(
     correction: bool = True,
     coprocess: bool = True,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
+    draft: str | Model | None = None,
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
 
@@ -157,6 +159,8 @@ def estimate(
         Whether two engines of a chip may share the experts or heads of an operator.
     set : mapping of str to float or array, optional
         Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
+    draft : str or Model, optional
+        A small model whose proposals are verified; the scenario says ``speculate`` and ``acceptance``.
 
     Returns
     -------
@@ -176,6 +180,7 @@ def estimate(
     'hbm'
     """
     how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess}
+    of = Speculating(model(of), model(draft)) if draft is not None else of
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
     _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype} | dict(set or {}))

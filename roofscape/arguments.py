@@ -80,6 +80,11 @@ def add_scenario(parser: Parser) -> None:
     group.add_argument("--prompt", type=many, metavar="TOKENS", help="prompt length (default: 2048)")
     group.add_argument("--output", type=many, metavar="TOKENS", help="tokens generated (default: 512)")
     group.add_argument("--context", type=many, metavar="TOKENS", help="tokens before the one that is decoded (default: 2048)")
+    group.add_argument("--cached-prompt", type=many, metavar="TOKENS", help="of the prompt, what lies in the cache already; a share where below one")
+    group.add_argument("--kv-keep", type=many, metavar="TOKENS", help="tokens of a sequence that the cache keeps at most, the others evicted (default: all)")
+    group.add_argument("--draft", type=name, metavar="MODEL", help="a small model whose proposals are verified (speculative decoding)")
+    group.add_argument("--speculate", type=many, metavar="TOKENS", help="tokens that the draft proposes at a time (default with --draft: 4)")
+    group.add_argument("--acceptance", type=many, metavar="SHARE", help="chance that a proposed token is accepted, 0 to 1")
     group.add_argument("--chunk", type=many, metavar="TOKENS", help="prompt tokens in a mixed batch (default: 512)")
     group.add_argument("--steps", type=many, metavar="N", help="denoising steps of a diffusion model (default: 50)")
 

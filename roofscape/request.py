@@ -19,12 +19,15 @@ from roofscape import api
 from simulator.result import Estimate
 from workloads.model import Model
 from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
+from workloads.speculation import Speculating
 
 SCENARIOS: dict[str, type[Scenario]] = {
     s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples)
 }  # fmt: skip
-FIELDS = {"prefill": ("batch", "prompt"), "decode": ("batch", "context"), "inference": ("batch", "prompt", "output"),
-          "mixed": ("batch", "context", "chunk"), "images": ("batch",), "diffusion": ("batch", "steps"), "samples": ("batch",)}  # fmt: skip
+SPECULATION = ("speculate", "acceptance")
+FIELDS = {"prefill": ("batch", "prompt", "cached_prompt"), "decode": ("batch", "context", "kv_keep", *SPECULATION),
+          "inference": ("batch", "prompt", "output", "cached_prompt", "kv_keep", *SPECULATION),
+          "mixed": ("batch", "context", "chunk", "kv_keep"), "images": ("batch",), "diffusion": ("batch", "steps"), "samples": ("batch",)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ class Request:
     def estimate(self) -> Estimate:
         """The estimate of all designs in one call."""
         return api.estimate(self.model, self.system, self.scenario, **self.options)
+
+    def without_draft(self) -> Request:
+        """The same without speculation."""
+        assert isinstance(self.model, Speculating) and isinstance(self.scenario, Decode | Inference)
+        scenario = replace(self.scenario, speculate=None, acceptance=0.0)
+        return replace(self, model=self.model.target, scenario=scenario)
 
     def question(self) -> Question:
         """The question behind a single design, to ask it again with other numbers."""
@@ -78,6 +87,8 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     InputError
     """
     model, system = api.model(options.model), api.system(on)
+    if options.draft:
+        model = _with_draft(options, model)
     phase = _phase(options, model)
     _check_belonging(options, phase)
     axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}
@@ -98,6 +109,14 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
 
 
+def _with_draft(options: argparse.Namespace, model: Model) -> Model:
+    """The model beside the draft that is named."""
+    if not options.acceptance:
+        raise InputError(f"--draft {options.draft} needs --acceptance, the chance that a proposed token is accepted, such as --acceptance 0.7")
+    options.speculate = options.speculate or [4.0]
+    return Speculating(model, api.model(options.draft))
+
+
 def _phase(options: argparse.Namespace, model: Model) -> str:
     """The phase that is named, or that the sizes imply, or what the model is usually asked."""
     if options.phase:
@@ -113,9 +132,10 @@ def _check_belonging(options: argparse.Namespace, phase: str) -> None:
     sizes = {f for own in FIELDS.values() for f in own}
     for size in sorted(sizes - set(FIELDS[phase])):
         if getattr(options, size, None):
-            taken = ", ".join(f"--{f}" for f in FIELDS[phase])
+            option = size.replace("_", "-")
+            taken = ", ".join(f"--{f.replace('_', '-')}" for f in FIELDS[phase])
             fitting = " or ".join(p for p, own in FIELDS.items() if size in own)
-            raise InputError(f"--{size} has no meaning in phase {phase}, which takes {taken}; leave it out, or use --phase {fitting}")
+            raise InputError(f"--{option} has no meaning in phase {phase}, which takes {taken}; leave it out, or use --phase {fitting}")
 
 
 def _settings(options: argparse.Namespace) -> dict[str, list[str]]:

@@ -16,8 +16,10 @@ from simulator.machine import MachineError
 from workloads.model import Model, ModelError
 from workloads.scenario import Scenario
 from workloads.sharding import Parallelism
+from workloads.speculation import Speculating
 
 LARGEST = 1e12  # tokens, sequences, chips: more is a slip of the pen, and products of several leave the range of a float
+FROM_ZERO = ("context", "chunk_context", "cached_prompt", "speculate", "acceptance")  # what may be nothing
 
 
 def check_phase(model: Model, scenario: Scenario) -> None:
@@ -29,6 +31,13 @@ def check_phase(model: Model, scenario: Scenario) -> None:
     """
     if scenario.phase not in model.phases:
         raise ModelError(f"{model.name} has no phase {scenario.phase!r}; it can run {', '.join(model.phases)}")
+    if getattr(scenario, "speculate", None) is not None and not isinstance(model, Speculating):
+        raise ModelError(f"{model.name} has no draft whose tokens could be verified; name one (draft=..., --draft), or leave speculate out")
+    if isinstance(model, Speculating) and getattr(scenario, "speculate", None) is None:
+        raise ModelError(f"{model.draft.name} is to draft, but not how many tokens: say speculate and acceptance (--speculate 4 --acceptance 0.7)")
+    cached = getattr(scenario, "cached_prompt", 0.0)
+    if "decode" not in model.phases and "inference" not in model.phases and not (isinstance(cached, float) and cached == 0.0):
+        raise ModelError(f"{model.name} keeps no cache from which a prompt could be taken; leave cached_prompt out")
 
 
 def check_sizes(scenario: Scenario) -> None:
@@ -41,13 +50,34 @@ def check_sizes(scenario: Scenario) -> None:
     """
     for name in (f.name for f in fields(scenario)):
         value = getattr(scenario, name)
-        least = 0.0 if name in ("context", "chunk_context") else 1.0
-        if isinstance(value, Reader):
+        least = 0.0 if name in FROM_ZERO else 1.0
+        most = 1.0 if name == "acceptance" else LARGEST
+        if value is None or isinstance(value, Reader):
             continue
         numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
-        wrong = numbers[~((numbers >= least) & (numbers <= LARGEST))]
+        wrong = numbers[~((numbers >= least) & (numbers <= most))]
         if wrong.size:
-            raise ModelError(f"{name} is {wrong[0]:g}; it should be a finite number from {least:g} to {LARGEST:g}")
+            raise ModelError(f"{name} is {wrong[0]:g}; it should be a finite number from {least:g} to {most:g}")
+    _check_cached(scenario)
+
+
+def _check_cached(scenario: Scenario) -> None:
+    """Refuse a cached prompt that leaves nothing to compute.
+
+    Raises
+    ------
+    ModelError
+    """
+    cached, prompt = getattr(scenario, "cached_prompt", 0.0), getattr(scenario, "prompt", 0.0)
+    if isinstance(cached, Reader) or isinstance(prompt, Reader):
+        return
+    cached, prompt = np.broadcast_arrays(np.asarray(cached, dtype=np.float64), np.asarray(prompt, dtype=np.float64))
+    wrong = (cached >= 1.0) & (cached >= prompt)
+    if np.any(wrong):
+        raise ModelError(
+            f"cached_prompt is {cached[wrong][0]:g} of a prompt of {prompt[wrong][0]:g}; at least the last token is computed: "
+            "cache fewer, or say a share below one"
+        )
 
 
 def legal_cut(model: Model, system: System, cut: Parallelism) -> Condition:

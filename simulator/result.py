@@ -96,7 +96,7 @@ class Estimate:
 
     @property
     def tpot_s(self) -> Real | None:
-        """Time per output token: the mean decode step, which yields one token a sequence; the first token is not counted.
+        """Time per output token: the mean decode step over the tokens that it yields of a sequence; the first token is not counted.
 
         None where the scenario has no decode step, NaN on the rows of columns that have none.
         """
@@ -104,8 +104,8 @@ class Estimate:
         if not decodes:
             return None
         if len(decodes) == 1:
-            return decodes[0].time_s
-        repeats = total(p.run.repeats for p in decodes)
+            return decodes[0].time_s / _emitted(decodes[0].run)
+        repeats = total(p.run.repeats * _emitted(p.run) for p in decodes)
         if isinstance(repeats, float) and repeats == 0.0:
             return None
         return total(p.run.repeats * p.time_s for p in decodes) / where(repeats > 0.0, repeats, math.nan)
@@ -122,7 +122,7 @@ class Estimate:
         """Tokens a second over all chips: output tokens where there are any, else prompt tokens; images or samples for models of those."""
         if isinstance(self.scenario, Inference):
             return self.scenario.batch * self.scenario.output / self.time_s
-        return total(g.batch * g.new for g in self.passes[0].run.groups) / self.time_s
+        return total(g.batch * g.yielded for g in self.passes[0].run.groups) / self.time_s
 
     @property
     def fits(self) -> Condition:
@@ -179,6 +179,12 @@ class Estimate:
         from simulator.tables import design_dict
 
         return design_dict(self, design)
+
+
+def _emitted(run: Pass) -> Real:
+    """Tokens that a decode step yields of each sequence: one, or what is accepted of a draft with the model's own."""
+    drafted = [g.emitted for g in run.groups if g.emitted is not None]
+    return drafted[0] if drafted else 1.0
 
 
 def _time_by_bound(cost: Cost) -> Iterator[tuple[str, Real]]:

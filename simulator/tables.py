@@ -13,11 +13,14 @@ from magnitudes.arrays import Reader, Real, minimum
 from simulator.cost import Cost, Placed
 from simulator.memory import TierUse, misfit_reason
 from simulator.result import Estimate, PassEstimate
+from workloads.scenario import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY = ("weight_byte", "state_byte", "activation_byte", "workspace_byte", "capacity_byte", "spilled_byte")
+
+FEATURES = ("cached_prompt", "kv_keep", "speculate", "acceptance")  # told where they are used
 
 
 def row(x: Any, index: int) -> Any:
@@ -60,7 +63,7 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
     time_s, use = estimate.time_s, estimate.memory
     return {
         "chips": estimate.chips,
-        **{f.name: getattr(estimate.scenario, f.name) for f in fields(estimate.scenario)},
+        **_asked(estimate.scenario),
         **{n: getattr(estimate.cut, n) for n in ("tp", "pp", "ep", "dp")},
         "time_s": time_s,
         "ttft_s": estimate.ttft_s,
@@ -75,6 +78,13 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
         "bounds": {name: share / time_s for name, share in estimate.shares.items()},
         "operators": [_operator_tree(estimate, p, c) for p in _distinct(estimate) for c in p.costs],
     }
+
+
+def _asked(scenario: Scenario) -> dict[str, Any]:
+    """The sizes of a scenario, and those of its features that are used."""
+    values = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
+    plain = {name: v is None or (isinstance(v, float) and v == 0.0) for name, v in values.items()}
+    return {name: v for name, v in values.items() if not (plain[name] and name in FEATURES)}
 
 
 def _picked(x: Any, index: int) -> Any:

@@ -80,7 +80,7 @@ class GroupedAttention:
 
     def _attention(self, place: int, g: Sequences, heads: Real, kv_heads: Real, flow: Flow) -> Attention:
         stream, state = flow.formats.stream, flow.formats.state
-        batch, length, new, window = g.batch, g.length, g.new, self.window
+        batch, length, new, window = g.batch, g.reach, g.new, self.window
         if self.chunk is not None:
             if flow.whole:  # each chunk is a sequence of its own
                 batch, length = batch * maximum(length / self.chunk, 1.0), minimum(length, self.chunk)
@@ -268,7 +268,7 @@ class LatentAttention:
         """All query heads attend to the one latent head; products a head take queries into its space, and its outputs out of it."""
         chain.add(_per_head("q_absorb" + suffix, heads, g.batch * g.new, self.kv_rank, self.nope_dim, formats), after=rotated)
         attention = Attention(
-            name="attention" + suffix, batch=g.batch, heads=heads, kv_heads=1.0, q_len=g.new, kv_len=g.length, head_dim=self._latent,
+            name="attention" + suffix, batch=g.batch, heads=heads, kv_heads=1.0, q_len=g.new, kv_len=g.reach, head_dim=self._latent,
             value_dim=self.kv_rank, decoding=True, element=formats.stream, state=formats.state,
         )  # fmt: skip
         chain.add(attention)

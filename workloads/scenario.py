@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from magnitudes.arrays import Real, as_real
+from magnitudes.arrays import Real, as_real, maximum, minimum, power, where
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ class Sequences:
         Whether `new` is one by design: a kernel for single queries serves them.
     prompt : Real, optional
         Tokens of `length` that came with the request, where the others were generated: what an encoder has seen.
+    keep : Real, optional
+        Tokens of each that the cache keeps at most, the others being evicted.
+    emitted : Real, optional
+        Tokens that a pass is expected to yield of each, where it verifies `new` tokens of a draft.
     """
 
     batch: Real
@@ -32,11 +36,29 @@ class Sequences:
     last: Real | None = None
     decoding: bool = False
     prompt: Real | None = None
+    keep: Real | None = None
+    emitted: Real | None = None
 
     @property
     def held(self) -> Real:
         """Tokens of each that the cache must have room for."""
-        return self.length if self.last is None else self.last
+        held = self.length if self.last is None else self.last
+        return held if self.keep is None else minimum(held, self.keep)
+
+    @property
+    def reach(self) -> Real:
+        """Tokens of each that may be attended to: all, or those that the cache keeps (the new ones among them)."""
+        return self.length if self.keep is None else minimum(self.length, maximum(self.keep, self.new))
+
+    @property
+    def scored(self) -> Real:
+        """Tokens of all sequences that pass the output head: the last of each, or all that are verified."""
+        return self.batch if self.emitted is None else self.batch * self.new
+
+    @property
+    def yielded(self) -> Real:
+        """Tokens that a pass yields of each sequence."""
+        return self.new if self.emitted is None else self.emitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,31 @@ class Pass:
 def _real(scenario: object, *names: str) -> None:
     """Cast the sizes of a new scenario to reader types."""
     for name in names:
-        object.__setattr__(scenario, name, as_real(getattr(scenario, name)))
+        value = getattr(scenario, name)
+        object.__setattr__(scenario, name, None if value is None else as_real(value))
+
+
+def _computed(prompt: Real, cached: Real) -> Real:
+    """Tokens of a prompt that are computed: all but those in the cache (below one: their share). The last one always is: it yields the first answer."""
+    if isinstance(cached, float) and cached == 0.0:
+        return prompt
+    return maximum(prompt - where(cached < 1.0, cached * prompt, cached), 1.0)
+
+
+def expected_tokens(speculate: Real, acceptance: Real) -> Real:
+    """Tokens that a verifying pass yields on average: ``(1 - a ** (k + 1)) / (1 - a)`` (Leviathan et al., arXiv 2211.17192, equation 1)."""
+    sure = 1.0 - 1e-9  # the limit k + 1 within 1e-8, without a division by nothing
+    a = minimum(acceptance, sure)
+    return (1.0 - power(maximum(a, 1e-12), speculate + 1.0)) / (1.0 - a)
+
+
+def _step(batch: Real, length: Real, last: Real | None, prompt: Real | None, keep: Real | None, speculate: Real | None, acceptance: Real) -> Sequences:
+    """Sequences of one decode step up to `length` tokens: one new token each, or a draft's with one of the model's own to verify."""
+    if speculate is None:
+        return Sequences(batch, 1.0, length, last, decoding=True, prompt=prompt, keep=keep)
+    last = None if last is None else last + speculate  # the cache has room for what may be refused
+    emitted = expected_tokens(speculate, acceptance)
+    return Sequences(batch, speculate + 1.0, length + speculate, last, decoding=True, prompt=prompt, keep=keep, emitted=emitted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +117,22 @@ class Prefill:
     ----------
     batch, prompt : float or array of shape (designs,)
         Sequences, and tokens of each.
+    cached_prompt : float or array of shape (designs,)
+        Tokens of each prompt whose keys and values lie in the cache (prefix caching), or their share where it is below one: only
+        the rest is computed, attending to everything.
     """
 
     phase: ClassVar[str] = "prefill"
 
     batch: Real = 1.0
     prompt: Real = 2048.0
+    cached_prompt: Real = 0.0
 
     def __post_init__(self) -> None:
-        _real(self, "batch", "prompt")
+        _real(self, "batch", "prompt", "cached_prompt")
 
     def passes(self) -> tuple[Pass, ...]:
-        return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)),)
+        return (Pass("prefill", (Sequences(self.batch, _computed(self.prompt, self.cached_prompt), self.prompt),)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +143,27 @@ class Decode:
     ----------
     batch, context : float or array of shape (designs,)
         Sequences, and tokens that the cache holds of each before the step.
+    kv_keep : float or array of shape (designs,), optional
+        Tokens of each that the cache keeps at most (StreamingLLM, H2O); all, if not said.
+    speculate : float or array of shape (designs,), optional
+        Tokens that a draft proposes, which one pass verifies; the model must have a draft.
+    acceptance : float or array of shape (designs,)
+        Chance that a proposed token is accepted.
     """
 
     phase: ClassVar[str] = "decode"
 
     batch: Real = 1.0
     context: Real = 2048.0
+    kv_keep: Real | None = None
+    speculate: Real | None = None
+    acceptance: Real = 0.0
 
     def __post_init__(self) -> None:
-        _real(self, "batch", "context")
+        _real(self, "batch", "context", "kv_keep", "speculate", "acceptance")
 
     def passes(self) -> tuple[Pass, ...]:
-        return (Pass("decode", (Sequences(self.batch, 1.0, self.context + 1.0, decoding=True),)),)
+        return (Pass("decode", (_step(self.batch, self.context + 1.0, None, None, self.kv_keep, self.speculate, self.acceptance),)),)
 
 
 # Gauss-Legendre nodes and weights on [0, 1] with three points: exact for polynomials of degree five, and a decode
@@ -120,6 +179,8 @@ class Inference:
     ----------
     batch, prompt, output : float or array of shape (designs,)
         Requests, tokens of each prompt, and tokens generated for each.
+    cached_prompt, kv_keep, speculate, acceptance
+        As in `Prefill` and `Decode`. Prompts are evicted layer by layer as they pass.
     """
 
     phase: ClassVar[str] = "inference"
@@ -127,9 +188,13 @@ class Inference:
     batch: Real = 1.0
     prompt: Real = 2048.0
     output: Real = 512.0
+    cached_prompt: Real = 0.0
+    kv_keep: Real | None = None
+    speculate: Real | None = None
+    acceptance: Real = 0.0
 
     def __post_init__(self) -> None:
-        _real(self, "batch", "prompt", "output")
+        _real(self, "batch", "prompt", "output", "cached_prompt", "kv_keep", "speculate", "acceptance")
 
     def passes(self) -> tuple[Pass, ...]:
         """The prefill, and decode passes at three contexts that stand for all (their repeats add to ``output - 1``).
@@ -139,8 +204,14 @@ class Inference:
         steps = self.output - 1.0
         last = self.prompt + steps
         contexts = ((self.prompt + 0.5 + node * steps, weight * steps) for node, weight in _NODES)
-        decodes = (Pass("decode", (Sequences(self.batch, 1.0, length, last, decoding=True, prompt=self.prompt),), repeats) for length, repeats in contexts)
-        return (Pass("prefill", (Sequences(self.batch, self.prompt, self.prompt),)), *decodes)
+        a_pass = 1.0 if self.speculate is None else expected_tokens(self.speculate, self.acceptance)
+        decodes = (
+            Pass("decode", (_step(self.batch, length, last, self.prompt, self.kv_keep, self.speculate, self.acceptance),), repeats / a_pass)
+            for length, repeats in contexts
+        )
+        new = _computed(self.prompt, self.cached_prompt)
+        held = None if self.kv_keep is None else minimum(self.prompt, self.kv_keep)
+        return (Pass("prefill", (Sequences(self.batch, new, self.prompt, held),)), *decodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +225,7 @@ class MixedBatch:
     chunk_context : Real
         Tokens of that prompt done before.
     batch, context : Real
-        As in `Decode`.
+        As in `Decode`, and so is `kv_keep`.
     """
 
     phase: ClassVar[str] = "mixed"
@@ -163,13 +234,14 @@ class MixedBatch:
     chunk_context: Real = 0.0
     batch: Real = 32.0
     context: Real = 2048.0
+    kv_keep: Real | None = None
 
     def __post_init__(self) -> None:
-        _real(self, "chunk", "chunk_context", "batch", "context")
+        _real(self, "chunk", "chunk_context", "batch", "context", "kv_keep")
 
     def passes(self) -> tuple[Pass, ...]:
         prompt = Sequences(1.0, self.chunk, self.chunk_context + self.chunk)
-        return (Pass("mixed", (prompt, Sequences(self.batch, 1.0, self.context + 1.0, decoding=True))),)
+        return (Pass("mixed", (prompt, Sequences(self.batch, 1.0, self.context + 1.0, decoding=True, keep=self.kv_keep))),)
 
 
 @dataclass(frozen=True, slots=True)

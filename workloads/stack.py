@@ -162,7 +162,8 @@ class Stack:
 
     def flow(self, run: Pass, cut: Parallelism, formats: Precision) -> Flow:
         """What one micro-batch of a pass brings to one chip."""
-        return Flow(tuple(replace(g, batch=maximum(g.batch / (cut.dp * cut.parts), 1.0)) for g in run.groups), cut, formats, whole=run.phase == "prefill")
+        whole = run.phase == "prefill" and all(g.new is g.length for g in run.groups)
+        return Flow(tuple(replace(g, batch=maximum(g.batch / (cut.dp * cut.parts), 1.0)) for g in run.groups), cut, formats, whole=whole)
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The operators of one micro-batch through all layers, as one chip of a stage sees them."""
@@ -237,7 +238,7 @@ class Stack:
     def _add_head(self, chain: Chain, flow: Flow) -> None:
         if not self.head:
             return
-        rows = total(g.batch for g in flow.groups)  # only the last token of a sequence needs the head
+        rows = total(g.scored for g in flow.groups)  # only the last token of a sequence needs the head
         chain.add(linear("head", rows, self.vocabulary / flow.cut.tp, self.hidden, flow.formats))
         if isinstance(flow.cut.tp, float) and flow.cut.tp == 1.0:
             return

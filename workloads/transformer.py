@@ -200,7 +200,7 @@ class Transformer:
                 chain.count = window_count * share
                 label = "attention" + (f"_{place}" if len(groups) > 1 else "") + (f"_window_{window:g}" if window and several else "")
                 operator = Attention(
-                    name=label, batch=g.batch, heads=heads, kv_heads=kv_heads, q_len=g.new, kv_len=g.length, head_dim=self.head_dim,
+                    name=label, batch=g.batch, heads=heads, kv_heads=kv_heads, q_len=g.new, kv_len=g.reach, head_dim=self.head_dim,
                     causal=not self.encoder, window=window, decoding=g.decoding, element=stream, state=formats.state if not self.encoder else stream,
                 )  # fmt: skip
                 reads.append(chain.add(operator, after=rotated))
@@ -225,7 +225,7 @@ class Transformer:
     def _add_head(self, chain: Chain, groups: tuple[Sequences, ...], cut: Parallelism, formats: Precision) -> None:
         if self.encoder:
             return
-        rows = total(g.batch for g in groups)  # only the last token of a sequence needs the head
+        rows = total(g.scored for g in groups)  # only the last token of a sequence needs the head
         chain.add(linear("head", rows, self.vocabulary / cut.tp, self.hidden, formats))
         if isinstance(cut.tp, float) and cut.tp == 1.0:
             return

@@ -11,7 +11,7 @@ from roofscape.files import check_writable, write_whole
 from roofscape.report.progress import track
 from roofscape.request import Request, requests
 from simulator.result import Estimate
-from simulator.tables import design_dicts, flat
+from simulator.tables import design_dicts, flat, row
 
 
 def run(options: argparse.Namespace) -> None:
@@ -24,6 +24,10 @@ def run(options: argparse.Namespace) -> None:
     if not options.no_elasticities:
         for design, single in zip(designs, track(request.designs(), "elasticities"), strict=True):
             design["elasticities"] = elasticities(single.question())
+    if options.draft:
+        alone = request.without_draft().estimate()
+        for i, design in enumerate(designs):
+            design["speculation_speedup"] = float(row(alone.tpot_s, i)) / design["tpot_s"]
     write_results(options, [request], [result], designs)
     if options.json:
         print(json.dumps(designs if len(designs) > 1 else designs[0], indent=2))

@@ -11,7 +11,11 @@ from hardware_specs.schema import ENGINES, Chip, Link, Tier
 from magnitudes.units import bare_name, show
 
 Design = Mapping[str, Any]
-NAMES = ("model", "system", "phase", "batch", "prompt", "output", "context", "chunk", "steps", "tp", "pp", "ep", "dp", "dtype", "timing")
+NAMES = (
+    "model", "system", "phase", "batch", "prompt", "output", "context",
+    "chunk", "cached_prompt", "kv_keep", "speculate", "acceptance", "steps", "tp", "pp", "ep", "dp", "dtype", "timing",
+)  # fmt: skip
+UNUSUAL = ("cached_prompt", "acceptance")  # told where they are something
 
 EXTRAPOLATED = (
     "extrapolated: a part that matters is like nothing measured (its operator, size, format, generation or execution model); the interval is the widest known"
@@ -35,7 +39,8 @@ def others(operator: Mapping[str, Any]) -> str:
 
 def inputs_of(design: Design) -> dict[str, str]:
     """What was asked, by name: scenario, cut, formats, and the hardware numbers that were set."""
-    plain = {name: f"{design[name]:,g}" if isinstance(design[name], float) else str(design[name]) for name in NAMES if name in design}
+    said = [n for n in NAMES if design.get(n) is not None and not (n in UNUSUAL and design[n] == 0.0)]
+    plain = {name: f"{design[name]:,g}" if isinstance(design[name], float) else str(design[name]) for name in said}
     return plain | {path: show(value, _field(path)) for path, value in design.get("set", {}).items()}
 
 

@@ -81,6 +81,8 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
     if design["tpot_s"] is not None:
         meaning = "time per output token: mean decode step, the first token not counted"
         lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}{_interval(design, 'tpot_s')}   {meaning}")
+    if "speculation_speedup" in design:
+        lines.append(f"  speculation {design['speculation_speedup']:>9.2f}x   TPOT without the draft over TPOT with it")
     lines.append(f"  time        {show(design['time_s'], 's'):>10}{_interval(design, 'time_s')}   the whole scenario")
     lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
     shares = sorted(design["bounds"].items(), key=lambda item: -item[1])

@@ -187,11 +187,11 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
     """One query a sequence: keys and values stream once, split over idle multiprocessors (flash-decoding)."""
     c, engine = decode_library(name, machine.chip.generation), _engine(machine)
     units, clock_hz = engine.multiprocessors, engine.clock_hz
-    group = operator.heads / operator.kv_heads
+    group = _rows_a_key(operator)
     work = operator.batch * operator.kv_heads
     reach = _reach(operator, c.longest_window)
     request_elements = operator.kv_dim * reach
-    stream_byte = work * request_elements * operator.state.byte + operator.batch * operator.heads * operator.pair_dim * operator.element.byte
+    stream_byte = work * request_elements * operator.state.byte + work * group * operator.pair_dim * operator.element.byte
     blocks = work * ceil(group / c.group_rows)
     waves = maximum(1.0, blocks / units)
     draw = by_format(operator.state, lambda o: c.fp8_element_rate if is_narrow(o) else c.element_rate) * clock_hz
@@ -216,6 +216,12 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
 
     splits = maximum(1.0, minimum(floor(units / blocks), minimum(c.max_splits, ceil(reach / c.key_block))))
     return fastest([streamed(1.0, 0.0), streamed(splits, c.split_clk / clock_hz)])
+
+
+def _rows_a_key(operator: Attention) -> Real:
+    """Query rows that share a key: the heads of its group, of each token where several are verified at once."""
+    heads = operator.heads / operator.kv_heads
+    return heads if isinstance(operator.q_len, float) and operator.q_len == 1.0 else heads * operator.q_len
 
 
 def reached_s(stream_s: Real, stream_byte: Real, reach_share: float, busy: Real, machine: Machine) -> Real:

@@ -19,9 +19,9 @@ def same_for_all(element: AnyDataType, family: Callable[[DataType], Hashable]) -
     return not isinstance(element, DataTypeChoice) or len({family(o) for o in element.options}) == 1
 
 
-def format_by_format(operator: Product, element: DataTypeChoice, law: Callable[[Product], Timed]) -> Timed:
-    """Time and parts of an operator whose activations have one of several formats: a law evaluated in each, and chosen row by row."""
-    each = [law(replace(operator, a=option)) for option in element.options]
+def format_by_format(operator: Product, element: DataTypeChoice, law: Callable[[Product], Timed], side: str = "a") -> Timed:
+    """Time and parts of an operator of which one side (`a` or `b`) has one of several formats: a law evaluated in each, and chosen row by row."""
+    each = [law(replace(operator, **{side: option})) for option in element.options]  # type: ignore[arg-type]
     names = dict.fromkeys(n for _, parts in each for n in parts)
     parts = {n: choose(element.index, [p.get(n, 0.0) for _, p in each]) for n in names}
     return choose(element.index, [time_s for time_s, _ in each]), parts

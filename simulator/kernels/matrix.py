@@ -19,6 +19,7 @@ from simulator.kernels.cache import FAR
 from simulator.kernels.formats import format_by_format, same_for_all
 from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, energy_scale, in_fp32, scheduling, uses_matrix_units
 from simulator.kernels.timing import Timing
+from simulator.kernels.widening import LOW_TILES, is_widened, widening_s
 from simulator.machine import Machine
 from simulator.reuse import Reuse
 from workloads.operator import Contraction, Operand, Residency
@@ -75,6 +76,7 @@ class Tile:
     area: float
     mac_s: Real
     load_byte: Real
+    widen_s: Real = 0.0
 
 
 def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
@@ -82,8 +84,12 @@ def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse:
     element = operator.a
     if isinstance(element, DataTypeChoice) and not same_for_all(element, lambda o: (uses_matrix_units(machine, o), in_fp32(machine, o))):
         return format_by_format(operator, element, lambda o: matrix_parts(o, machine, timing, reuse))
+    weights = operator.b
+    if isinstance(weights, DataTypeChoice) and not same_for_all(weights, is_widened):
+        return format_by_format(operator, weights, lambda o: matrix_parts(o, machine, timing, reuse), "b")
     product = _product(operator, machine, reuse)
-    best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in product.menu.tiles])
+    tiles = product.menu.tiles + (LOW_TILES if is_widened(operator.b) else ())
+    best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in tiles])
     busy_s = maximum(best_s + _tail_s(product), _floor_s(product))
     busy_s = busy_s + _throttle_s(product, busy_s, reuse)
     front_s = _front_s(product) + product.how.packing * timing.start_s
@@ -168,6 +174,7 @@ def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str
         blocks=o.batch * down * across,
         area=rows * columns,
         mac_s=2.0 * rows * columns * (1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)) * o.k / p.rate_flop_per_s,
+        widen_s=widening_s(o.b, columns * o.k, p.engine),
         load_byte=o.m * o.k / down * o.a.byte + p.menu.second_share * o.n * o.k / across * o.b.byte,  # a ragged edge is not loaded
     )
     whole = _split_parts(p, tile, 1.0, 0.0)
@@ -190,10 +197,15 @@ def _split_parts(p: Product, tile: Tile, split: Real, joined_s: Real) -> tuple[R
     feed_s = tile.load_byte * maximum(tile.blocks / p.feed_byte_per_s, waves / (p.menu.port * p.engine.clock_hz * split))
     memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / (p.unit_byte_per_s * busy_units))
     work_s = maximum(mac_s, feed_s)
+    parts: dict[str, Real] = {}
+    busy_s = work_s
+    if not (isinstance(tile.widen_s, float) and tile.widen_s == 0.0):
+        parts["widening"] = waves * tile.widen_s / split
+        busy_s = work_s + parts["widening"]  # both issue in turn; as long as memory is slower, neither is felt
     switch_s = p.menu.tile_switch * tile.area / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
-    time_s = maximum(work_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
+    time_s = maximum(busy_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
     compute = "matrix" if p.menu.half_side == 0.0 else "vector"
-    return time_s, {compute: mac_s, p.machine.nearest.name: feed_s, p.machine.memory.name: memory_s}
+    return time_s, {compute: mac_s, p.machine.nearest.name: feed_s, p.machine.memory.name: memory_s, **parts}
 
 
 def _tail_s(p: Product) -> Real:

@@ -204,3 +204,17 @@ def test_what_is_printed_is_what_python_returns(run: Run) -> None:
     ours = rs.estimate("llama-3-8b", on="h100-sxm", scenario=rs.Decode(batch=8, context=4096))
     printed = run("estimate llama-3-8b --on h100-sxm --phase decode --batch 8 --context 4096 --no-elasticities --json").json
     assert printed == json.loads(json.dumps(ours.to_dict()))
+
+
+def test_speculation_prefixes_and_eviction(run: Run) -> None:
+    ran = run("estimate llama-3-70b --on 4xh100-sxm --phase decode --draft llama-3.2-1b --acceptance 0.8 --json --no-elasticities")
+    found, alone = json.loads(ran.out), json.loads(run("estimate llama-3-70b --on 4xh100-sxm --phase decode --json --no-elasticities").out)
+    assert found["speculate"] == 4
+    assert found["speculation_speedup"] == pytest.approx(alone["tpot_s"] / found["tpot_s"])
+    assert 1 < found["speculation_speedup"] < (1 - 0.8**5) / 0.2
+    times = [d["time_s"] for d in json.loads(run("estimate llama-3-8b --on h100-sxm --phase prefill --cached-prompt 0,1k,0.9 --json --no-elasticities").out)]
+    assert times == sorted(times, reverse=True)
+    held = [
+        d["memory"]["state_byte"] for d in json.loads(run("estimate llama-3-8b --on h100-sxm --phase decode --kv-keep 512,1k --json --no-elasticities").out)
+    ]
+    assert held[1] == 2 * held[0]

@@ -34,8 +34,11 @@ def boxes(draw: Any, question: Question) -> dict[str, tuple[float, float]]:
     for path in draw(st.lists(st.sampled_from(sorted(field_values(question.system))), max_size=4, unique=True)):
         low = draw(st.floats(0.25, 4.0))
         box[path + FACTOR] = (low, low * draw(st.sampled_from([1.0, 1.01, 1.5, 4.0])))
+    cached = "decode" in question.model.phases
     for f in fields(question.scenario):
-        low = draw(sizes(1, 2048))
+        if f.name in ("speculate", "acceptance") or (f.name == "cached_prompt" and not cached):
+            continue  # they need a draft, or a cache
+        low = draw(st.floats(0.01, 0.1) if f.name == "cached_prompt" else sizes(1, 2048))
         if draw(st.booleans()):
             box[f.name] = (low, low * draw(st.sampled_from([1.0, 2.0, 8.0])))
     if draw(st.booleans()):

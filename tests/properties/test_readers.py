@@ -67,9 +67,12 @@ def designs(draw: Any, question: Question, rows: int) -> dict[str, np.ndarray]:
 
     for path in draw(st.lists(st.sampled_from(hardware_paths(question)), max_size=5, unique=True)):
         columns[path + FACTOR] = column(st.floats(0.25, 4.0))
+    cached = "decode" in question.model.phases
     for f in fields(question.scenario):
+        if f.name in ("speculate", "acceptance") or (f.name == "cached_prompt" and not cached):
+            continue  # they need a draft, or a cache
         if draw(st.booleans()):
-            columns[f.name] = column(sizes(1, 4096))
+            columns[f.name] = column(st.floats(0.0, 0.9) if f.name == "cached_prompt" else sizes(1, 4096))
     for degree in ("tp", "pp", "dp", "ep"):
         if draw(st.booleans()):
             columns[degree] = column(st.sampled_from([1.0, 1.0, 2.0, 2.0, 4.0, 3.0]))

@@ -17,6 +17,7 @@ from magnitudes.names import NameMiss
         ("nvfp4", (4 + 8 / 16) / 8),  # an 8-bit scale on 16
         ("int4", (4 + 16 / 128) / 8),  # an fp16 scale on 128
         ("w8a16", (8 + 16 / 128) / 8), ("w4a16", (4 + 20 / 128) / 8), ("w2a16", (2 + 18 / 128) / 8),  # fp16 scales and zero points on 128
+        ("vq0.8a16", (16 / 20 + 16 / 4096 + 2**16 * 20 / 4096**2) / 8),  # 16 bits a vector of 20, scales of rows, a codebook a matrix
         ("ternary", 1 / 5), ("w1a16", 1 / 8), ("w0.8a16", 0.1),
         ("fp8_block", (8 + 32 / 128**2) / 8),  # an fp32 scale on 128 x 128
     ],
@@ -26,7 +27,7 @@ def test_bytes_an_element(name: str, byte: float) -> None:
 
 
 def test_all_types_are_listed_above() -> None:
-    assert len(DATA_TYPES) == 20
+    assert len(DATA_TYPES) == 21
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())

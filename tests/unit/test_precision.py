@@ -31,7 +31,7 @@ def test_each_format_can_be_said() -> None:
     assert (p.weight.name, p.activation.name, p.state.name, p.stream.name) == ("int4", "fp16", "fp8", "bf16")
 
 
-@pytest.mark.parametrize("weight", ["w8a16", "w4a16", "w2a16", "ternary", "w1a16", "w0.8a16"])
+@pytest.mark.parametrize("weight", ["w8a16", "w4a16", "w2a16", "ternary", "w1a16", "w0.8a16", "vq0.8a16"])
 def test_weights_alone_may_be_narrow(weight: str) -> None:
     p = formats(weight)
     assert (p.weight.name, p.activation.name, p.state.name, p.stream.name) == (weight, "bf16", "bf16", "bf16")
@@ -43,10 +43,11 @@ def test_weights_alone_may_be_narrow(weight: str) -> None:
 
 @pytest.mark.parametrize("fidelity", ["roofline", "tile"])
 def test_narrower_weights_decode_faster_and_prefill_no_faster(fidelity: str) -> None:
-    """Decoding is bound by what it reads; products are made in 16 bits all the same."""
+    """Decoding is bound by what it reads, and below four bits by the instructions that widen; products are made in 16 bits all the same."""
     names = ["bf16", "w8a16", "w4a16", "w2a16", "w1a16", "w0.8a16"]
     times = np.array([as_float(rs.estimate("llama-3-8b", "h100-sxm", rs.Decode(batch=1, context=100), dtype=n, fidelity=fidelity).time_s) for n in names])
-    assert np.all(np.diff(times) < 0)
+    assert np.all(np.diff(times[: None if fidelity == "roofline" else 3]) < 0)
+    assert times[2:].max() < 0.6 * times[0]
     prompt = [as_float(rs.estimate("llama-3-8b", "h100-sxm", rs.Prefill(batch=8, prompt=2048), dtype=n, fidelity="roofline").time_s) for n in names]
     assert prompt[1:] == pytest.approx([prompt[0]] * 5, rel=0.02)
     together = rs.estimate("llama-3-8b", "h100-sxm", rs.Decode(batch=1, context=100), dtype=names, fidelity=fidelity)
