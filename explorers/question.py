@@ -29,7 +29,9 @@ from workloads.sharding import Parallelism, Precision, precision
 
 FACTOR = ":factor"
 DTYPE = "dtype"
-OUTPUTS = ("time_s", "ttft_s", "tpot_s", "throughput_token_per_s", "memory_byte", "fits", "feasible")
+OUTPUTS = (
+    "time_s", "ttft_s", "tpot_s", "throughput_token_per_s", "memory_byte", "fits", "feasible", "energy_j", "power_w", "j_per_token", "within_tdp", "area_m2",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

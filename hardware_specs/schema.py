@@ -60,6 +60,9 @@ class Engine:
         Peak that this engine reads from its main memory, where others see that through its pins or over a link (`Tier.bandwidth_byte_per_s`).
     serves : tuple of str
         Kinds of operators that it can run (``contraction``, ``attention``, ...); all of them, where none is named.
+    operation_energy_j : mapping of str to Real
+        Energy of one ``multiply_add``, ``add``, ``compare``, ``exponential``, ``divide`` or ``register`` (a byte of it), where the maker says; what it
+        does not say comes from `simulator.energy_tables`, at the chip's node.
     """
 
     execution: ClassVar[str] = ""
@@ -71,6 +74,7 @@ class Engine:
     matrix_flop_per_s: Mapping[str, Real] = field(default_factory=dict)
     internal_byte_per_s: Real | None = None
     serves: tuple[str, ...] = ()
+    operation_energy_j: Mapping[str, Real] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

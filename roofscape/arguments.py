@@ -113,6 +113,7 @@ def add_output(parser: Parser) -> None:
     group.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several designs are asked")
     group.add_argument("--csv", metavar="FILE", type=name, help="write a table, a row a design")
     group.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
+    group.add_argument("--energy", action="store_true", help="energy by operator and tier, mean power against the limit, and area")
 
 
 def add_exploration(parser: Parser) -> None:

@@ -21,6 +21,8 @@ from workloads.sharding import Parallelism
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.energy import EnergyUse
+
 
 @dataclass(frozen=True, slots=True)
 class PassEstimate:
@@ -152,6 +154,43 @@ class Estimate:
             for name, share in _time_by_bound(cost):
                 shares[name] = shares.get(name, 0.0) + share
         return shares
+
+    @property
+    def energy(self) -> EnergyUse:
+        """Energy and power on all chips that take part: computed when asked for."""
+        from simulator.energy import energy_use
+
+        return energy_use(self)
+
+    @property
+    def energy_j(self) -> Real:
+        """Energy of the whole scenario on all chips."""
+        return self.energy.energy_j
+
+    @property
+    def power_w(self) -> Real:
+        """Mean power of all chips together."""
+        return self.energy.power_w
+
+    @property
+    def j_per_token(self) -> Real:
+        """Energy for each token, image or sample."""
+        return self.energy.j_per_token
+
+    @property
+    def within_tdp(self) -> Condition:
+        """Whether the mean power of a chip keeps its limit; true where none is published."""
+        from simulator.power import within_limit
+
+        return within_limit(self.energy)
+
+    @property
+    def area_m2(self) -> Real:
+        """Area of the dies of all chips that take part: as published, else from the template of `simulator.area`."""
+        from simulator.area import chip_area_m2
+
+        assert self.confidence is not None
+        return self.chips * chip_area_m2(self.confidence.machines[0].chip)
 
     def interval90(self, figure: str = "time_s") -> Spread | None:
         """The 90 % interval of ``time_s``, ``ttft_s`` or ``tpot_s``; None where there is no such figure.

@@ -76,7 +76,7 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
         "memory": {name: getattr(use, name) for name in MEMORY} | {"tiers": [_fields(t) for t in use.tiers]},
         "bound": estimate.bound,
         "bounds": {name: share / time_s for name, share in estimate.shares.items()},
-        "operators": [_operator_tree(estimate, p, c) for p in _distinct(estimate) for c in p.costs],
+        "operators": [_operator_tree(estimate, p, c) for p in distinct_passes(estimate) for c in p.costs],
     }
 
 
@@ -121,7 +121,7 @@ def _fields(use: TierUse) -> dict[str, Any]:
     return {f.name: getattr(use, f.name) for f in fields(use)}
 
 
-def _distinct(estimate: Estimate) -> list[PassEstimate]:
+def distinct_passes(estimate: Estimate) -> list[PassEstimate]:
     """One pass a phase: of decode steps at several contexts, the middle one."""
     by_phase: dict[str, list[PassEstimate]] = {}
     for p in estimate.passes:
@@ -169,7 +169,8 @@ def flat(design: Mapping[str, Any]) -> dict[str, Any]:
     """A design without its nested parts: what fits a table's row."""
     plain = {k: v for k, v in design.items() if not isinstance(v, dict | list)}
     ends = {f"{figure.removesuffix('_s')}_{end}_s": pair[i] for figure, pair in design["interval90"].items() if pair for i, end in enumerate(("low", "high"))}
-    return plain | ends
+    use = design.get("energy", {})
+    return plain | ends | {key: use[key] for key in ("energy_j", "j_per_token", "power_w", "area_m2") if key in use}
 
 
 def to_frame(estimate: Estimate) -> pd.DataFrame:

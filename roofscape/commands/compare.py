@@ -6,7 +6,7 @@ import argparse
 import json
 
 from explorers.sensitivity import elasticities
-from roofscape.commands.estimate import described, write_results
+from roofscape.commands.estimate import described, show_energy_of, write_results
 from roofscape.files import check_writable
 from roofscape.report.progress import track
 from roofscape.request import requests
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.html)
     asked = [requests(options, on) for on in options.on]
     results = [request.estimate() for request in track(asked, "machines")]
-    designs = [d for request, result in zip(asked, results, strict=True) for d in described(request, result)]
+    designs = [d for request, result in zip(asked, results, strict=True) for d in described(request, result, energy=options.energy)]
     if options.html:
         from roofscape.report.page import OPENED
 
@@ -32,3 +32,5 @@ def run(options: argparse.Namespace) -> None:
     from roofscape.report.terminal import show_designs
 
     show_designs(designs)
+    if options.energy:
+        show_energy_of(designs)

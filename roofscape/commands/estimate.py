@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.html)
     request = requests(options, options.on)
     result = request.estimate()
-    designs = described(request, result)
+    designs = described(request, result, energy=options.energy)
     if not options.no_elasticities:
         for design, single in zip(designs, track(request.designs(), "elasticities"), strict=True):
             design["elasticities"] = elasticities(single.question())
@@ -38,11 +38,30 @@ def run(options: argparse.Namespace) -> None:
         show_design(designs[0])
     else:
         show_designs(designs)
+    if options.energy:
+        show_energy_of(designs)
 
 
-def described(request: Request, result: Estimate) -> list[dict[str, Any]]:
-    """The designs of a request; where there are several, each with its format and what was set, which may be all that tells them apart."""
+def show_energy_of(designs: list[dict[str, Any]]) -> None:
+    """The energy of one design, or of several side by side, below the rest."""
+    from roofscape.report.energy_terminal import show_energies, show_energy
+    from roofscape.report.inputs import labels_of
+    from roofscape.report.terminal import console
+
+    console().print()
+    if len(designs) == 1:
+        show_energy(designs[0])
+    else:
+        show_energies(designs, labels_of(designs))
+
+
+def described(request: Request, result: Estimate, *, energy: bool = False) -> list[dict[str, Any]]:
+    """The designs of a request, with their energy if asked; of several, each with its format and what was set, which may be all that tells them apart."""
     designs = design_dicts(result)
+    if energy:
+        from simulator.energy_frames import energy_dicts
+
+        designs = [{**d, "energy": e} for d, e in zip(designs, energy_dicts(result), strict=True)]
     return designs if len(designs) == 1 else [{**d, **single.inputs()} for d, single in zip(designs, request.designs(), strict=True)]
 
 

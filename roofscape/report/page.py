@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from roofscape import __version__
 from roofscape.report import sections
+from roofscape.report.energy import energy_figure, energy_section
 from roofscape.report.figures.breakdown import bounds_figure, operators_figure
 from roofscape.report.figures.elasticity import LEAST, tornado_figure
 from roofscape.report.figures.memory import memory_figure
@@ -138,6 +139,7 @@ def _comparison(designs: Sequence[dict[str, Any]], labels: Sequence[str], store:
         section("Side by side", sections.comparison_table(designs[:COMPARED]), rows.strip(), class_="long")
         + section("Time by bound", figures, f"The time of the whole scenario, by the resource that bounds it. {more}".strip())
         + section("Memory", memory)
+        + (section("Energy", store.figure(energy_figure(drawn, labels[:DRAWN]), "energy of each design")) if all("energy" in d for d in drawn) else "")
     )
 
 
@@ -156,6 +158,8 @@ def _design(design: dict[str, Any], subject: Subject | None, points: int, store:
     if subject is not None:
         parts += [_what_if(subject, points, store), _roofline(design, subject, store)]
     parts.append(_breakdown(design, store, alone=alone))
+    if "energy" in design:
+        parts.append(energy_section(design, store.figure(energy_figure([design], ["energy"]), "energy by where it goes")))
     memory = section("Memory of one chip", store.figure(memory_figure([design], ["memory"]), "memory of one chip by purpose") + sections.memory_table(design))
     parts.append(element("div", memory + _elasticities(design, store), class_="pair"))
     parts.append(section("Operators", sections.operator_table(design), "Of one call on one chip; decode at the middle context.", class_="long"))

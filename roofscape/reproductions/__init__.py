@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # system -> the module that has its CLAIMS
 SYSTEMS = {
+    "fusemax": "roofscape.reproductions.fusemax",
     "attacc": "roofscape.reproductions.attacc",
     "genz": "roofscape.reproductions.genz",
     "zero": "roofscape.reproductions.zero",

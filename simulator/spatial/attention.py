@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from magnitudes.arrays import Real, ceil, floor, largest, maximum, minimum, where
+from hardware_specs.schema import SpatialEngine
+from magnitudes.arrays import Condition, Real, ceil, floor, largest, maximum, minimum, total, where
 from simulator.machine import Machine
 from simulator.spatial.folds import array_cycle
 from simulator.spatial.lanes import lane_step_s, softmax_step
 from simulator.spatial.overlap import Parts, above_roofs, fill_s, product_parts, spatial_engine, step_s
 from simulator.spatial.product import Product
 from simulator.spatial.tiles import TILED, tiled_s
+from simulator.spatial.tilings import traffic_byte
 from workloads.operator import Attention, Operator
 
 SPILLED_ROWS = 4.0  # blocks of FLAT whose scores spill are as many array widths of queries high: 1024 rows in FuseMax's artifact (MICRO 2024)
@@ -79,11 +81,42 @@ def attention_cost(operator: Operator, machine: Machine, library: str) -> tuple[
     """
     assert isinstance(operator, Attention)
     engine = spatial_engine(machine)
-    chain = library if library in CHAINS or library in TILED else "fused" if engine.element_exponential is None else "binding"
+    chain = chain_of(engine, library)
     scores = scores_of(operator, engine.columns)
     time_s, parts = CHAINS[chain](scores, machine) if chain in CHAINS else _one_pass(scores, machine, chain)
     parts = above_roofs(parts, operator, machine)
     return largest([time_s, *parts.values()]), parts
+
+
+def chain_of(engine: SpatialEngine, library: str = "") -> str:
+    """The chain by that name; else ``binding`` where the array's elements know exponentials, and ``fused`` where they do not."""
+    if library in CHAINS or library in TILED:
+        return library
+    return "fused" if engine.element_exponential is None else "binding"
+
+
+def spilled(scores: Scores, machine: Machine) -> Condition:
+    """Whether a block of FLAT's rows of scores is more than the nearest buffer holds."""
+    return spatial_engine(machine).columns * scores.keys * scores.operator.element.byte > machine.tiers[0].capacity_byte
+
+
+def behind_byte(scores: Scores, machine: Machine, chain: str) -> dict[str, Real]:
+    """Bytes that each tier behind a buffer carries for a chain."""
+    if chain == "unfused":
+        return {
+            tier.name: 2.0 * scores.byte + total(traffic_byte(p, buffer.capacity_byte) for p in scores.products)
+            for buffer, tier in zip(machine.tiers, machine.tiers[1:], strict=False)
+        }
+    if chain == "flat":
+        return {tier.name: flat_byte(scores, machine) for tier in machine.tiers[1:]}
+    return one_pass_byte(scores, machine)
+
+
+def flat_byte(scores: Scores, machine: Machine) -> Real:
+    """Bytes that FLAT's main memory carries: blocks of rows, and their scores and weights written and read where the buffer is too small."""
+    width, spills = spatial_engine(machine).columns, spilled(scores, machine)
+    height = where(spills, SPILLED_ROWS * width, width)
+    return streamed_byte(scores, height) + where(spills, 4.0 * scores.byte, 0.0)
 
 
 def _unfused(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
@@ -103,24 +136,19 @@ def _unfused(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
 
 def _flat(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
     """All three at once, a block of query rows as wide as the array after the other; their scores spill where the buffer is too small."""
-    width = spatial_engine(machine).columns
-    parts = _computed(scores, machine)
-    block_byte = width * scores.keys * scores.operator.element.byte
-    spills = block_byte > machine.tiers[0].capacity_byte
-    height = where(spills, SPILLED_ROWS * width, width)
-    byte = _streamed_byte(scores, height) + where(spills, 4.0 * scores.byte, 0.0)  # scores, and then weights: written and read
-    return _paced(parts, {tier.name: byte for tier in machine.tiers[-1:]}, scores, machine)
+    byte = flat_byte(scores, machine)
+    return _paced(_computed(scores, machine), {tier.name: byte for tier in machine.tiers[-1:]}, scores, machine)
 
 
 def _fused(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
     """One pass over the keys, by the folds of the array."""
-    return _paced(_computed(scores, machine), _one_pass_byte(scores, machine), scores, machine)
+    return _paced(_computed(scores, machine), one_pass_byte(scores, machine), scores, machine)
 
 
 def _one_pass(scores: Scores, machine: Machine, chain: str) -> tuple[Real, Parts]:
     """One pass over the keys, tile by tile."""
     pace_s, parts = tiled_s(scores.groups, scores.rows, scores.keys, scores.key_dim, scores.value_dim, step_s(scores.products[0], machine), machine, chain)
-    time_s, parts = _paced(parts, _one_pass_byte(scores, machine), scores, machine)
+    time_s, parts = _paced(parts, one_pass_byte(scores, machine), scores, machine)
     return maximum(time_s, pace_s + fill_s(scores.products[0], machine)), parts
 
 
@@ -136,16 +164,16 @@ def _softmax_s(scores: Scores, machine: Machine) -> Real:
     return scores.groups * scores.rows * scores.keys * softmax_step(machine) * lane_step_s(machine)
 
 
-def _one_pass_byte(scores: Scores, machine: Machine) -> dict[str, Real]:
+def one_pass_byte(scores: Scores, machine: Machine) -> dict[str, Real]:
     """Bytes that each tier behind a buffer carries: half of the buffer holds queries and their results, keys and values stream past."""
     row_byte = (scores.key_dim + scores.value_dim) * scores.operator.element.byte
     return {
-        tier.name: _streamed_byte(scores, maximum(floor(buffer.capacity_byte / 2.0 / row_byte), 1.0))
+        tier.name: streamed_byte(scores, maximum(floor(buffer.capacity_byte / 2.0 / row_byte), 1.0))
         for buffer, tier in zip(machine.tiers, machine.tiers[1:], strict=False)
     }
 
 
-def _streamed_byte(scores: Scores, height: Real) -> Real:
+def streamed_byte(scores: Scores, height: Real) -> Real:
     """Queries and results once, keys and values for each block of so many queries."""
     q, k, v, o = (operand.byte for operand in scores.operator.operands)
     return q + o + (k + v) * ceil(scores.rows / height)

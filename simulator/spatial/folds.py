@@ -83,8 +83,8 @@ HELD: dict[str, Callable[[Product], Shape]] = {
 OTHER = {"weight": "input", "input": "weight"}  # the same with the operands' places changed
 
 
-def operand_read_byte(product: Product, engine: SpatialEngine) -> Real:
-    """Bytes that the busiest port of the nearest buffer carries: each operand has a port of its own, and is read again for each fold that needs it."""
+def operand_bytes(product: Product, engine: SpatialEngine) -> tuple[Real, Real, Real]:
+    """Bytes of each operand and of the results that cross the ports of the nearest buffer: an operand is read again for each fold that needs it."""
     a, b = product.m * product.k * product.element.byte * product.batch, product.b_byte
     if engine.dataflow == "weight":
         a = a * ceil(product.n / engine.columns)
@@ -92,4 +92,10 @@ def operand_read_byte(product: Product, engine: SpatialEngine) -> Real:
         b = b * ceil(product.m / engine.columns)
     elif engine.dataflow == "output":
         a, b = a * ceil(product.n / engine.columns), b * ceil(product.m / engine.rows)
-    return maximum(maximum(a, b), product.c_byte)
+    return a, b, product.c_byte
+
+
+def operand_read_byte(product: Product, engine: SpatialEngine) -> Real:
+    """Bytes that the busiest port of the nearest buffer carries: each operand has a port of its own."""
+    a, b, c = operand_bytes(product, engine)
+    return maximum(maximum(a, b), c)

@@ -1,0 +1,108 @@
+"""FuseMax: attention of four models at six lengths, from unfused to FuseMax's binding, in time and energy, alone and end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from magnitudes.arrays import Column
+from roofscape.reproductions.claim import Claim, Found, points, within
+from roofscape.reproductions.shared import Shared
+from simulator.validation.checks import checked
+from simulator.validation.energies import energies_of
+from simulator.validation.files import read_table
+from simulator.validation.run import validate
+
+TITLE = "Nayak et al., FuseMax: Leveraging Extended Einsums to Optimize Attention Accelerator Design, MICRO 2024"
+
+VARIANTS = {
+    "unfused": "unfused", "flat": "FLAT", "cascade": "FuseMax's cascade", "arch": "and its architecture", "binding": "and its binding: FuseMax",
+}  # fmt: skip
+ATTENTION = {variant: f"fusemax_attn_{variant}" for variant in VARIANTS}
+LINEAR = {"flat": "fusemax_end2end_flat", "unfused": "fusemax_end2end_flat", "binding": "fusemax_end2end_proposal"}
+WHERE = "MICRO 2024, figures 6 to 10, and the artifact's results: arithmetic means over 4 models and 6 lengths"
+BEFORE = {"flat": "FLAT", "unfused": "unfused attention"}
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Ours and the artifact's, point by point."""
+
+    time_s: Column
+    artifact_s: Column
+    energy_j: Column
+
+
+@cache
+def _points(path: Path) -> Points:
+    frame = validate(path).frame
+    return Points(frame["predicted_us"].to_numpy() * 1e-6, frame["measured_us"].to_numpy() * 1e-6, energies_of(checked(read_table(path))))
+
+
+def _largest_error(table: str) -> Callable[[Shared], Found]:
+    """The largest error of the times of a table [%]."""
+
+    def ours(shared: Shared) -> Found:
+        p = _points(shared.path(table))
+        off = 100.0 * np.abs(p.time_s / p.artifact_s - 1.0)
+        return Found(float(off.max()), f"{len(off)} points, {off.mean():.2f} % on average")
+
+    return ours
+
+
+def _gain(before: str, quantity: str, *, whole: bool) -> Callable[[Shared], Found]:
+    """Mean over the points of time before FuseMax over time with it, or of energy with it over energy before."""
+
+    def ours(shared: Shared) -> Found:
+        old, new = (_quantity(shared, variant, quantity, whole=whole) for variant in (before, "binding"))
+        ratio = old / new if quantity == "time_s" else new / old
+        return Found(float(ratio.mean()), f"from {ratio.min():.3g} to {ratio.max():.3g}")
+
+    return ours
+
+
+def _quantity(shared: Shared, variant: str, quantity: str, *, whole: bool) -> Column:
+    attention: Column = getattr(_points(shared.path(ATTENTION[variant])), quantity)
+    return attention + getattr(_points(shared.path(LINEAR[variant])), quantity) if whole else attention
+
+
+def _gain_claim(before: str, published: float, quantity: str, *, whole: bool) -> Claim:
+    part = "end to end" if whole else "attention"
+    needs = (ATTENTION[before], ATTENTION["binding"], *((LINEAR[before], LINEAR["binding"]) if whole else ()))
+    ours = _gain(before, quantity, whole=whole)
+    if quantity == "time_s":
+        return Claim("fusemax", f"{part} over {BEFORE[before]}: mean speed-up", published, "x", WHERE, "A", within(0.01), "prediction", ours, needs=needs)
+    return Claim(
+        "fusemax", f"{part}: mean energy against {BEFORE[before]}", published, "", WHERE, "A", points(0.03), "prediction", ours, needs=needs,
+        remark="energies of operations from the artifact's tables, of the buffer from CACTI by its size, of DRAM as HBM2",
+    )  # fmt: skip
+
+
+CLAIMS = (
+    *(
+        Claim(
+            "fusemax", f"attention, {words}: largest error of ours in latency", 0.0, "%", "the artifact's results", "A", points(1.0), "prediction",
+            _largest_error(ATTENTION[variant]), needs=(ATTENTION[variant],),
+        )
+        for variant, words in VARIANTS.items()
+    ),
+    *(
+        Claim(
+            "fusemax", f"linear layers, {words}: largest error of ours in latency", 0.0, "%", "the artifact's results", "A", points(1.0), "prediction",
+            _largest_error(table), needs=(table,),
+        )
+        for table, words in (("fusemax_end2end_flat", "on FLAT's array"), ("fusemax_end2end_proposal", "on FuseMax's"))
+    ),
+    _gain_claim("flat", 6.723, "time_s", whole=False),
+    _gain_claim("unfused", 10.05, "time_s", whole=False),
+    _gain_claim("flat", 5.302, "time_s", whole=True),
+    _gain_claim("unfused", 7.602, "time_s", whole=True),
+    _gain_claim("flat", 0.787, "energy_j", whole=False),
+    _gain_claim("unfused", 0.767, "energy_j", whole=False),
+    _gain_claim("flat", 0.833, "energy_j", whole=True),
+    _gain_claim("unfused", 0.821, "energy_j", whole=True),
+)  # fmt: skip

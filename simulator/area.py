@@ -1,0 +1,66 @@
+"""Area from the same template as energy: arithmetic units, the registers that feed them, and the memories on the die.
+
+What a die has besides (control, interconnect, interfaces) is not counted, so that the template is a floor of a real chip's area.
+"""
+
+from __future__ import annotations
+
+from hardware_specs.schema import Chip, Engine, KernelEngine, SpatialEngine
+from magnitudes.arrays import Real, largest, total
+from simulator.energy import ACCUMULATES, node_of
+from simulator.energy_tables import components
+from simulator.scaling import area_factor
+
+ON_DIE = ("SRAM",)  # kinds of tiers that lie on the die
+ELEMENT_BIT = 96.0  # registers of an array's element: two operands of 16 bits, a sum of 32, and the same again for what comes next
+
+
+def engine_area(engine: Engine, node_m: Real) -> dict[str, Real]:
+    """Area of an engine's arithmetic and registers [m2]."""
+    table = components()["area"]
+    factor = area_factor(node_m)
+    matrix = [_pairs(rate, engine) * _multiply_add_m2(name) for name, rate in engine.matrix_flop_per_s.items() if name in table["multiply"]]
+    vector = [_pairs(rate, engine) * _multiply_add_m2(name) for name, rate in engine.vector_flop_per_s.items() if name in table["multiply"]]
+    parts: dict[str, Real] = {}
+    if matrix:
+        parts["matrix"] = largest(matrix) * factor  # narrower formats share the units of the widest
+    if vector:
+        parts["vector"] = largest(vector) * factor
+    if isinstance(engine, SpatialEngine):
+        parts["registers"] = engine.arrays * engine.rows * engine.columns * ELEMENT_BIT * table["register_bit"] * factor
+    if isinstance(engine, KernelEngine):
+        stored = total(b for b in (engine.register_byte, engine.shared_byte) if b is not None)
+        parts["registers"] = engine.multiprocessors * stored * 8.0 * table["sram_bit"] * factor
+    return parts
+
+
+def _pairs(flop_per_s: Real, engine: Engine) -> Real:
+    """Multiply-adders that a rate takes."""
+    return flop_per_s / 2.0 / engine.clock_hz
+
+
+def _multiply_add_m2(name: str) -> float:
+    table = components()["area"]
+    return float(table["multiply"][name] + table["add"][ACCUMULATES.get(name, "fp32")])
+
+
+def area_parts(chip: Chip) -> dict[str, Real]:
+    """Area of a chip by part, from the template: engines and memories on the die by name [m2]."""
+    node_m, table = node_of(chip), components()["area"]
+    parts: dict[str, Real] = {}
+    for engine in chip.engines:
+        parts |= {f"{engine.name}.{name}": area for name, area in engine_area(engine, node_m).items()}
+    for tier in chip.tiers:
+        if tier.kind in ON_DIE:
+            parts[tier.name] = tier.capacity_byte * 8.0 * table["sram_bit"] * area_factor(node_m)
+    return parts
+
+
+def template_area_m2(chip: Chip) -> Real:
+    """Area of all that the template counts."""
+    return total(area_parts(chip).values())
+
+
+def chip_area_m2(chip: Chip) -> Real:
+    """Area of a chip's dies: as published, else the template's."""
+    return template_area_m2(chip) if chip.area_m2 is None else chip.area_m2
