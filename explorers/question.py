@@ -5,7 +5,7 @@ The question is compiled once; then designs are columns. Any number may vary, by
 - hardware as `hardware_specs.fields` spells it (``hbm.bandwidth``, ``tdp``, ``sm.matrix.bf16``), or with ``:factor`` behind it to
   multiply what the spec says (``sm.matrix:factor`` scales all formats together);
 - the scenario (``batch``, ``context``, ``prompt``, ``output``, ...), the parallelism (``tp``, ``pp``, ``ep``, ``dp``);
-- the data type: ``dtype`` is a row's place in `data_types`.
+- the data type: ``dtype`` is a row's place in `data_types`; the share of zeros among the weights, ``sparsity``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from magnitudes.arrays import Real
 from magnitudes.datatypes import data_type, data_type_choice
 from magnitudes.names import NameMiss, nearest
 from magnitudes.program import Program, compiled
+from magnitudes.sparsity import sparse
 from magnitudes.symbol import Formula
 from simulator.estimate import estimate
 from simulator.result import Estimate
@@ -29,6 +30,7 @@ from workloads.sharding import Parallelism, Precision, precision
 
 FACTOR = ":factor"
 DTYPE = "dtype"
+SPARSITY = "sparsity"
 OUTPUTS = (
     "time_s", "ttft_s", "tpot_s", "throughput_token_per_s", "memory_byte", "fits", "feasible", "energy_j", "power_w", "j_per_token", "within_tdp", "area_m2",
 )  # fmt: skip
@@ -49,6 +51,8 @@ class Question:
         As in `simulator.estimate.estimate`.
     data_types : tuple of str
         Formats that a row's ``dtype`` picks from; the first is used where ``dtype`` does not vary.
+    sparsity : str or float, optional
+        Zeros among the weights, as in `magnitudes.sparsity.sparse`; a share may vary as ``sparsity``.
     correction : bool
         Whether the learned correction is applied on top of the tile law's physics.
     coprocess : bool
@@ -67,6 +71,7 @@ class Question:
     spill: bool = False
     correction: bool = True
     coprocess: bool = True
+    sparsity: Any = None
     activation_dtype: str | None = None
     kv_dtype: str | None = None
 
@@ -84,7 +89,7 @@ class Question:
             self.machine(design),
             replace(self.scenario, **scenario),
             replace(self.cut, **cut),
-            self._formats(index),
+            self._formats(index, design.get(SPARSITY)),
             fidelity=self.fidelity,
             timing=self.timing,
             spill=self.spill,
@@ -130,7 +135,7 @@ class Question:
         of_cut = {f.name for f in fields(self.cut)}
         hardware, scenario, cut = {}, {}, {}
         for path, value in design.items():
-            if path == DTYPE:
+            if path in (DTYPE, SPARSITY):
                 continue
             if path in of_scenario:
                 scenario[path] = value
@@ -139,14 +144,16 @@ class Question:
             elif "." in path or path.removesuffix(FACTOR) in field_values(self.system):
                 hardware[path] = value
             else:
-                known = [*of_scenario, *of_cut, DTYPE, *field_values(self.system)]
+                known = [*of_scenario, *of_cut, DTYPE, SPARSITY, *field_values(self.system)]
                 raise NameMiss("field", path, nearest(path, known), f"(known: {', '.join(known)})")
         return hardware, scenario, cut, design.get(DTYPE)
 
-    def _formats(self, index: Any) -> Precision:
+    def _formats(self, index: Any, sparsity: Any) -> Precision:
         weights = data_type(self.data_types[0]) if index is None else data_type_choice(self.data_types, index)
         activation, state = (data_type(name) if name else None for name in (self.activation_dtype, self.kv_dtype))
-        return precision(weights, activation, state)
+        found = precision(weights, activation, state)
+        sparsity = self.sparsity if sparsity is None else sparsity
+        return found if sparsity is None else replace(found, weight=sparse(found.weight, sparsity))
 
 
 def output_of(result: Estimate, name: str) -> Real | Any:

@@ -47,6 +47,8 @@ class DataType:
         Whether it is a format of stored weights alone: products are made in 16 bits.
     widen_ops : Real
         Instructions of a thread that widening an element takes.
+    structured : bool
+        Whether two of four elements are zero, so that sparse matrix units leave them out.
     """
 
     name: str
@@ -56,6 +58,7 @@ class DataType:
     computes_as: tuple[str, ...] = ()
     weight_only: bool = False
     widen_ops: Real = 0.0
+    structured: bool = False
 
     @property
     def byte(self) -> Real:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from hardware_specs.fields import with_values
 from hardware_specs.schema import System
 from magnitudes.datatypes import AnyDataType, data_type, data_type_choice
 from magnitudes.errors import InputError
+from magnitudes.sparsity import sparse
 from simulator import estimate as spine
 from simulator.result import Estimate
+from workloads.adapters import Adapted, Adapters
 from workloads.catalog import find_model
 from workloads.model import Model
 from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
@@ -131,6 +133,8 @@ def estimate(
     coprocess: bool = True,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
     draft: str | Model | None = None,
+    sparsity: Any = None,
+    lora: Adapters | None = None,
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
 
@@ -159,6 +163,10 @@ def estimate(
         Whether two engines of a chip may share the experts or heads of an operator.
     set : mapping of str to float or array, optional
         Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
+    sparsity : str, float or array of shape (designs,), optional
+        Zeros among the weights: ``"2:4"``, or their share where they lie anywhere.
+    lora : Adapters, optional
+        Adapters that requests bring (`workloads.adapters`).
     draft : str or Model, optional
         A small model whose proposals are verified; the scenario says ``speculate`` and ``acceptance``.
 
@@ -180,11 +188,15 @@ def estimate(
     'hbm'
     """
     how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess}
+    of = Adapted(model(of), lora) if lora is not None else of
     of = Speculating(model(of), model(draft)) if draft is not None else of
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
-    _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype} | dict(set or {}))
-    return spine.estimate(q.model, q.system, q.scenario, q.cut, formats(dtype, activation_dtype, kv_dtype), **how)
+    _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype, "sparsity": sparsity} | dict(set or {}))
+    numbers = formats(dtype, activation_dtype, kv_dtype)
+    if sparsity is not None:
+        numbers = replace(numbers, weight=sparse(numbers.weight, sparsity))
+    return spine.estimate(q.model, q.system, q.scenario, q.cut, numbers, **how)
 
 
 def question(

@@ -22,6 +22,23 @@ def _number(text: str) -> float:
     return float(text) if scale is None else float(text.strip()[:-1]) * scale
 
 
+def sparsity(text: str) -> list[Any]:
+    """``2:4``, or one share or several."""
+    return [text.strip()] if ":" in text else numbers(text)
+
+
+def lora(text: str) -> dict[str, float]:
+    """``rank=16,adapters=8``."""
+    pairs = [part.partition("=") for part in names(text)]
+    try:
+        found = {key.strip(): float(value) for key, _, value in pairs}
+    except ValueError:
+        found = {}
+    if not found or not set(found) <= {"rank", "adapters"}:
+        raise argparse.ArgumentTypeError(f"{text!r} should be such as rank=16,adapters=8")
+    return found
+
+
 def names(text: str) -> list[str]:
     """One name or several, separated by commas."""
     parts = [part.strip() for part in text.split(",")]
@@ -82,6 +99,7 @@ def add_scenario(parser: Parser) -> None:
     group.add_argument("--context", type=many, metavar="TOKENS", help="tokens before the one that is decoded (default: 2048)")
     group.add_argument("--cached-prompt", type=many, metavar="TOKENS", help="of the prompt, what lies in the cache already; a share where below one")
     group.add_argument("--kv-keep", type=many, metavar="TOKENS", help="tokens of a sequence that the cache keeps at most, the others evicted (default: all)")
+    group.add_argument("--lora", type=lora, metavar="rank=R,adapters=N", help="low-rank adapters that requests bring, such as rank=16,adapters=8")
     group.add_argument("--draft", type=name, metavar="MODEL", help="a small model whose proposals are verified (speculative decoding)")
     group.add_argument("--speculate", type=many, metavar="TOKENS", help="tokens that the draft proposes at a time (default with --draft: 4)")
     group.add_argument("--acceptance", type=many, metavar="SHARE", help="chance that a proposed token is accepted, 0 to 1")
@@ -97,6 +115,7 @@ def add_question(parser: Parser) -> None:
     formats = parser.add_argument_group("formats")
     formats.add_argument("--dtype", type=names, default=["bf16"], help="of weights and matrix products (default: bf16)")
     formats.add_argument("--activation-dtype", type=name, help="of what enters matrix products, where it differs from the weights'")
+    formats.add_argument("--sparsity", type=sparsity, metavar="SHARE", help="zeros among the weights: 2:4, or their share where they lie anywhere, such as 0.8")
     formats.add_argument("--kv-dtype", type=name, help="of keys and values (default: as the stream between operators, 16 bits or wider)")
     how = parser.add_argument_group("estimator")
     how.add_argument("--fidelity", default="tile", help="roofline (the physical floor) or tile (kernel by kernel; default)")

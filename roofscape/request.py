@@ -17,6 +17,7 @@ from magnitudes.names import NameMiss, nearest
 from magnitudes.units import parse
 from roofscape import api
 from simulator.result import Estimate
+from workloads.adapters import Adapted, Adapters
 from workloads.model import Model
 from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
 from workloads.speculation import Speculating
@@ -52,13 +53,15 @@ class Request:
     def question(self) -> Question:
         """The question behind a single design, to ask it again with other numbers."""
         o = dict(self.options)
+        sparsity = o.pop("sparsity", None)
         activation, kv = o.pop("activation_dtype", None), o.pop("kv_dtype", None)
         asked = api.question(self.model, self.system, self.scenario, data_types=(o.pop("dtype"),), **o)
-        return replace(asked, activation_dtype=activation, kv_dtype=kv)
+        return replace(asked, activation_dtype=activation, kv_dtype=kv, sparsity=sparsity)
 
     def inputs(self) -> dict[str, Any]:
         """What a single design was asked besides its scenario and cut: its format, and the hardware numbers that were set."""
-        return {"dtype": self.options["dtype"], "set": {path: float(value) for path, value in self.options["set"].items()}}
+        told: dict[str, Any] = {k: self.options[k] for k in ("dtype", "sparsity") if k in self.options}
+        return {**told, "set": {path: float(value) for path, value in self.options["set"].items()}}
 
     def designs(self) -> list[Request]:
         """Each design by itself."""
@@ -87,6 +90,8 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     InputError
     """
     model, system = api.model(options.model), api.system(on)
+    if options.lora:
+        model = Adapted(model, Adapters(**options.lora))
     if options.draft:
         model = _with_draft(options, model)
     phase = _phase(options, model)
@@ -94,10 +99,12 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}
     axes |= {d: getattr(options, d) for d in ("tp", "pp", "ep", "dp") if getattr(options, d)}
     axes["dtype"] = options.dtype
+    if options.sparsity:
+        axes["sparsity"] = options.sparsity
     axes |= {f"set:{path}": _values(system, path, texts) for path, texts in _settings(options).items()}
     columns = _grid(axes)
     scenario = SCENARIOS[phase](**{f: columns[f] for f in FIELDS[phase] if f in columns})
-    given = {k: v for k, v in columns.items() if k in ("tp", "pp", "ep", "dp", "dtype")}
+    given = {k: v for k, v in columns.items() if k in ("tp", "pp", "ep", "dp", "dtype", "sparsity")}
     given |= {"set": {k.removeprefix("set:"): v for k, v in columns.items() if k.startswith("set:")}}
     given |= {
         "activation_dtype": options.activation_dtype,

@@ -12,6 +12,7 @@ from magnitudes.arrays import Real, largest, total
 from simulator.cost import Cost
 from simulator.machine import Machine
 from simulator.network import wire_floor_s
+from simulator.structured import structured_gain
 from workloads.operator import Collective, Contraction, Convolution, Operator
 
 
@@ -41,7 +42,7 @@ def roofs(operator: Operator, machine: Machine) -> dict[str, Real]:
         return wire_floor_s(operator, machine.system.fabric)
     parts: dict[str, Real] = {}
     if _is_work(operator.matrix_flop):
-        parts["matrix"] = operator.matrix_flop / machine.matrix_flop_per_s(operator.arithmetic)
+        parts["matrix"] = operator.matrix_flop / (structured_gain(operator, machine) * machine.matrix_flop_per_s(operator.arithmetic))
     if _is_work(operator.vector_flop):
         parts["vector"] = _vector_s(operator, machine)
     byte = operator.byte
@@ -67,5 +68,5 @@ def cached_floor_s(operator: Operator, machine: Machine) -> Real:
     cache = machine.cache or machine.memory
     moved_s = operator.byte / cache.bandwidth_byte_per_s
     if _is_work(operator.matrix_flop):
-        return largest([moved_s, operator.matrix_flop / machine.matrix_flop_per_s(operator.arithmetic)])
+        return largest([moved_s, operator.matrix_flop / (structured_gain(operator, machine) * machine.matrix_flop_per_s(operator.arithmetic))])
     return moved_s

@@ -13,7 +13,7 @@ from magnitudes.units import bare_name, show
 Design = Mapping[str, Any]
 NAMES = (
     "model", "system", "phase", "batch", "prompt", "output", "context",
-    "chunk", "cached_prompt", "kv_keep", "speculate", "acceptance", "steps", "tp", "pp", "ep", "dp", "dtype", "timing",
+    "chunk", "cached_prompt", "kv_keep", "speculate", "acceptance", "steps", "tp", "pp", "ep", "dp", "dtype", "sparsity", "timing",
 )  # fmt: skip
 UNUSUAL = ("cached_prompt", "acceptance")  # told where they are something
 

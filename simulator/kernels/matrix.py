@@ -22,6 +22,7 @@ from simulator.kernels.timing import Timing
 from simulator.kernels.widening import LOW_TILES, is_widened, widening_s
 from simulator.machine import Machine
 from simulator.reuse import Reuse
+from simulator.structured import structured_gain
 from workloads.operator import Contraction, Operand, Residency
 
 INLINE_CHECKED = ("GDDR5", "GDDR6")  # memories of data-centre cards that keep check bits among the data
@@ -116,7 +117,9 @@ def _product(operator: Contraction, machine: Machine, reuse: Reuse) -> Product:
     kind = "linear" if operator.b_residency is Residency.WEIGHT else "bmm"
     how = arithmetic(machine, operator.a, kind)
     menu = scheduling(generation, on_matrix_units, in_fp32(machine, operator.a), kind)
-    rate = how.issue * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, kind)
+    rate = (
+        how.issue * structured_gain(operator, machine) * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, kind)
+    )
     memory_byte, output_byte = _traffic(operator, machine, engine, how, reuse)
     return Product(operator, machine, engine, menu, how, rate, memory_byte, output_byte)
 
@@ -224,7 +227,9 @@ def _throttle_s(p: Product, busy_s: Real, reuse: Reuse) -> Real:
     if p.machine.chip.tdp_w is None:
         return 0.0
     c = table("matrix")
-    joule = 1e-12 * (p.how.pj_per_flop * energy_scale(p.machine) * p.operator.matrix_flop + c["pj_per_byte"] * p.memory_byte)
+    joule = 1e-12 * (
+        p.how.pj_per_flop * energy_scale(p.machine) * p.operator.matrix_flop / structured_gain(p.operator, p.machine) + c["pj_per_byte"] * p.memory_byte
+    )
     deficit_s = maximum(0.0, joule / p.machine.chip.tdp_w - busy_s)
     around_s = busy_s + reuse.busy_s
     return float(c["throttle_share"]) * deficit_s * around_s / (around_s + p.menu.throttle_s)

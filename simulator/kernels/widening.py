@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, minimum
-from magnitudes.datatypes import AnyDataType, by_format
+from magnitudes.datatypes import AnyDataType, DataTypeChoice, by_format
 
 # Logic and conversions of a multiprocessor a clock: 64 (CUDA C++ Programming Guide, arithmetic throughput, compute capability 7.x to 9.0).
 LOGIC_PER_CLOCK = 64.0
@@ -34,6 +34,5 @@ def lanes(engine: KernelEngine) -> Real:
 
 
 def is_widened(weights: AnyDataType) -> bool:
-    """Whether any row's weights are."""
-    ops = by_format(weights, lambda o: o.widen_ops)
-    return not (isinstance(ops, float) and ops == 0.0)
+    """Whether weights (of all rows that may differ) have a format of weights alone, and kernels of its own."""
+    return all(o.weight_only for o in (weights.options if isinstance(weights, DataTypeChoice) else (weights,)))

@@ -218,3 +218,19 @@ def test_speculation_prefixes_and_eviction(run: Run) -> None:
         d["memory"]["state_byte"] for d in json.loads(run("estimate llama-3-8b --on h100-sxm --phase decode --kv-keep 512,1k --json --no-elasticities").out)
     ]
     assert held[1] == 2 * held[0]
+
+
+def test_zeros_among_weights(run: Run) -> None:
+    ask = "estimate llama-3-8b --on h100-sxm --phase decode --json"
+    dense, structured = (json.loads(run(f"{ask}{more}").out) for more in ("", " --sparsity 2:4"))
+    assert structured["memory"]["weight_byte"] / dense["memory"]["weight_byte"] == pytest.approx(1.125 / 2)
+    designs = json.loads(run(f"{ask} --sparsity 0,0.8 --batch 1,4").out)
+    assert [d["sparsity"] for d in designs] == [0, 0.8, 0, 0.8]
+    assert run("estimate llama-3-8b --on h100-sxm --sparsity 3:4").code == 2
+
+
+def test_adapters(run: Run) -> None:
+    plain, adapted = (json.loads(run(f"estimate llama-3-8b --on h100-sxm --phase decode --json{more}").out) for more in ("", " --lora rank=16,adapters=8"))
+    assert adapted["memory"]["weight_byte"] > plain["memory"]["weight_byte"]
+    assert adapted["time_s"] > plain["time_s"]
+    assert run("estimate llama-3-8b --on h100-sxm --lora rank=x").code == 2
