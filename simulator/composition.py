@@ -117,6 +117,11 @@ def with_experts_behind(use: MemoryUse, experts: ExpertMemory) -> MemoryUse:
     return replace(use, spilled_byte=spilled, behind=(TierUse(experts.name, experts.behind_byte, spilled),) if experts.name else ())
 
 
+def batch_s(route_s: Real, copy_s: Real, run_s: Real, requests: Real) -> Real:
+    """Time of a batch whose requests are served one after another: the router once, then for each a copy and a run [s]."""
+    return route_s + requests * (copy_s + run_s)
+
+
 def switched(passes: tuple[PassEstimate, ...], model: Composition, experts: ExpertMemory) -> tuple[PassEstimate, ...]:
     """The passes with what it takes to bring each request's expert to main memory."""
     run_s = total(p.run.repeats * p.time_s for p in passes if p.run.phase in ("prefill", "decode"))

@@ -55,7 +55,8 @@ def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "") -> li
     stages : sequence of Stage
     fabric : Fabric
     schedule : str
-        ``pipelined``: sections as long as fit; ``sequential``: each stage a section, every tensor through main memory; empty: the fastest mixture.
+        ``pipelined``: sections as long as fit; ``sequential``: each stage a section, every tensor through main memory, scores of attention too;
+        empty: the fastest mixture.
     """
     readers = readers_of(stages)
     kept = (False, True) if fabric.keeps and not schedule else (False,)

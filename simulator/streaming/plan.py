@@ -17,6 +17,7 @@ from simulator.streaming.cuts import SCHEDULES, best_way, best_ways, readers_of,
 from simulator.streaming.fabric import Fabric, fabric_of
 from simulator.streaming.section import Load, assigned, extended, least_need_byte, section_parts
 from simulator.streaming.stage import Stage, share_of, stages_of
+from simulator.streaming.unfused import unfused
 from workloads.graph import Node, Workload
 from workloads.operator import Fused
 
@@ -98,7 +99,12 @@ def pass_costs(load: Workload, machine: Machine, schedule: str = "") -> tuple[Co
         hint = f"; did you mean {near[0]}?" if near else ""
         raise MachineError(f"unknown schedule {schedule!r}{hint} (known: {', '.join(SCHEDULES[1:])}, or none for the fastest mixture)")
     fabric = fabric_of(machine)
-    return tuple(_cost(nodes, count, machine, fabric, schedule) for nodes, count in segments(load.nodes))
+    return tuple(_cost(nodes, count, machine, fabric, schedule) for nodes, count in segments(_parted(load, schedule).nodes))
+
+
+def _parted(load: Workload, schedule: str) -> Workload:
+    """The operators that sections are made of: where nothing is fused, not even attention is."""
+    return unfused(load) if schedule == "sequential" else load
 
 
 def _cost(nodes: tuple[Node, ...], count: Real, machine: Machine, fabric: Fabric, schedule: str) -> Cost:
@@ -150,7 +156,7 @@ def sections_of(load: Workload, machine: Machine, schedule: str = "") -> tuple[S
     """
     fabric = fabric_of(machine)
     found: list[Section] = []
-    for nodes, count in segments(load.nodes):
+    for nodes, count in segments(_parted(load, schedule).nodes):
         stages = stages_of(nodes, count, machine)
         for start, end, *kept in sections_on(best_ways(stages, fabric, schedule)):
             found.append(_section(stages[start:end], as_float(count), readers_of(stages), fabric, (kept[0], kept[1])))

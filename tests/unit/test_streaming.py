@@ -119,7 +119,7 @@ def test_what_stays_on_chip_is_not_fetched_again() -> None:
 def test_schedules() -> None:
     load, machine = load_of("llama-2-7b", rs.Decode(batch=1.0)), machine_of(find_system("sn40l"))
     count = {how: len(sections_of(load, machine, how)) for how in ("", "pipelined", "sequential")}
-    assert count["sequential"] == len(load.nodes) > count[""] >= count["pipelined"]
+    assert count["sequential"] == len(load.nodes) + 2 > count[""] >= count["pipelined"]  # attention alone is three operators
     times = {how: sum(as_float(c.total_s) for c in cost_law(machine, "tile", "graph", how).costs(load)) for how in count}
     assert times[""] <= times["pipelined"] < times["sequential"]
 
