@@ -18,6 +18,7 @@ SYSTEMS = {
     "fusemax": "roofscape.reproductions.fusemax",
     "attacc": "roofscape.reproductions.attacc",
     "genz": "roofscape.reproductions.genz",
+    "intar": "roofscape.reproductions.intar",
     "sdpa-dataflow": "roofscape.reproductions.sdpa_dataflow",
     "sn40l": "roofscape.reproductions.sn40l",
     "zero": "roofscape.reproductions.zero",
