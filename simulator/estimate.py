@@ -18,7 +18,7 @@ from simulator.placement.place import placed_costs
 from simulator.placement.places import places_of
 from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
-from simulator.schedule import chain_s, fetched, step_s
+from simulator.schedule import chain_s, exposed, fetched, step_s
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
 from workloads.model import Model
@@ -38,6 +38,7 @@ def estimate(
     spill: bool = False,
     correction: bool = True,
     coprocess: bool = True,
+    overlap: bool = False,
 ) -> Estimate:
     """Time, bound and fit of a model on a system.
 
@@ -60,6 +61,8 @@ def estimate(
         Whether the learned correction is applied on top of the tile law's physics.
     coprocess : bool
         Whether two engines of a chip may share the experts or heads of an operator.
+    overlap : bool
+        Whether the sums behind a product are exchanged while it is computed: hardware or kernels that fuse both, without contention.
 
     Raises
     ------
@@ -77,6 +80,7 @@ def estimate(
     runs = passes_of(model, scenario)
     loads = tuple(model.workload(run, cut, formats) for run in runs)
     costs = tuple(placed_costs(load, places, coprocess=coprocess) for load in loads)
+    costs = tuple(exposed(own) for own in costs) if overlap else costs
     memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places))
     passes = tuple(_pass(run, load, own, fetched(own, memory, machine), cut) for run, load, own in zip(runs, loads, costs, strict=True))
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
-from magnitudes.arrays import Real, maximum, total
+from magnitudes.arrays import Real, maximum, minimum, total
 from simulator.cost import Cost
 from simulator.machine import Machine
 from simulator.memory import MemoryUse, spill_s, tiers_behind
-from workloads.operator import Transfer
+from workloads.operator import Collective, Contraction, GroupedContraction, Transfer
 from workloads.sharding import Parallelism
+
+PRODUCTS = (Contraction, GroupedContraction)
 
 
 def chain_s(costs: Sequence[Cost]) -> Real:
     """Latency of one micro-batch through all operators, one after another [s]."""
     return total(cost.total_s for cost in costs)
+
+
+def exposed(costs: Sequence[Cost]) -> tuple[Cost, ...]:
+    """The costs where the sums behind a product are exchanged while it is computed: of each all-reduce what is still waited for.
+
+    An all-reduce is a reduce-scatter and an all-gather of the same length (Thakur et al. 2005). The first may begin with the product's first tile
+    and hides behind the product as far as that lasts, or the product behind it; the second needs all sums (Pati et al., T3, ASPLOS 2024:
+    their ideal overlap, without contention for memory).
+    """
+    shown = list(costs[:1])
+    for before, cost in pairwise(costs):
+        operator = cost.operator
+        if isinstance(before.operator, PRODUCTS) and isinstance(operator, Collective) and operator.pattern == "all_reduce":
+            hidden_s = minimum(before.total_s, cost.total_s / 2.0) / cost.count
+            shown.append(replace(cost, time_s=cost.time_s - hidden_s))
+        else:
+            shown.append(cost)
+    return tuple(shown)
 
 
 def fetched(costs: Sequence[Cost], use: MemoryUse, machine: Machine) -> tuple[Cost, ...]:

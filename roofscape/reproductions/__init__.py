@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 # system -> the module that has its CLAIMS
 SYSTEMS = {
+    "lut-tensor-core": "roofscape.reproductions.lut_tensor_core",
+    "ngpc": "roofscape.reproductions.ngpc",
+    "t3": "roofscape.reproductions.t3",
     "fusemax": "roofscape.reproductions.fusemax",
     "attacc": "roofscape.reproductions.attacc",
     "genz": "roofscape.reproductions.genz",
