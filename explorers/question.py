@@ -57,6 +57,8 @@ class Question:
         Whether the learned correction is applied on top of the tile law's physics.
     coprocess : bool
         Whether two engines of a chip may share the experts or heads of an operator.
+    overlap : bool
+        Whether the sums behind a product are exchanged while it is computed.
     activation_dtype, kv_dtype : str, optional
         Formats of what enters matrix products and of keys and values, where they do not follow from the weights'.
     """
@@ -71,6 +73,7 @@ class Question:
     spill: bool = False
     correction: bool = True
     coprocess: bool = True
+    overlap: bool = False
     sparsity: Any = None
     activation_dtype: str | None = None
     kv_dtype: str | None = None
@@ -95,6 +98,7 @@ class Question:
             spill=self.spill,
             correction=self.correction,
             coprocess=self.coprocess,
+            overlap=self.overlap,
         )
 
     def machine(self, design: Mapping[str, Any]) -> System:

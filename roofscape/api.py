@@ -131,6 +131,7 @@ def estimate(
     spill: bool = False,
     correction: bool = True,
     coprocess: bool = True,
+    overlap: bool = False,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
     draft: str | Model | None = None,
     sparsity: Any = None,
@@ -161,6 +162,8 @@ def estimate(
         Whether the learned correction is applied on top of the tile law's physics.
     coprocess : bool
         Whether two engines of a chip may share the experts or heads of an operator.
+    overlap : bool
+        Whether the sums behind a product are exchanged while it is computed, as on hardware or in kernels that fuse both.
     set : mapping of str to float or array, optional
         Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
     sparsity : str, float or array of shape (designs,), optional
@@ -187,7 +190,7 @@ def estimate(
     >>> e.bound
     'hbm'
     """
-    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess}
+    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess, "overlap": overlap}
     of = Adapted(model(of), lora) if lora is not None else of
     of = Speculating(model(of), model(draft)) if draft is not None else of
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
@@ -214,13 +217,14 @@ def question(
     spill: bool = False,
     correction: bool = True,
     coprocess: bool = True,
+    overlap: bool = False,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Question:
     """A question to be compiled and asked of many designs.
 
     Parameters
     ----------
-    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, set
+    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, overlap, set
         As in `estimate`.
     data_types : tuple of str
         Formats that a design's ``dtype`` picks from.
@@ -238,7 +242,7 @@ def question(
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
     asked = scenario or default_scenario(found)
-    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess}
+    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess, "overlap": overlap}
     return Question(found, machine, asked, cut, data_types, **how)
 
 

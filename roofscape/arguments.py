@@ -122,6 +122,7 @@ def add_question(parser: Parser) -> None:
     how.add_argument("--timing", default="graph", help="how kernels are started: kernel, graph (default) or eager")
     how.add_argument("--no-correction", dest="correction", action="store_false", help="the tile law's physics alone, without what was learned on top")
     how.add_argument("--no-coprocessing", dest="coprocess", action="store_false", help="no two engines of a chip share the experts or heads of an operator")
+    how.add_argument("--overlap", action="store_true", help="sums behind a product are exchanged while it is computed")
     how.add_argument("--spill", action="store_true", help="what does not fit main memory may lie in the tier behind it")
     how.add_argument("--set", type=setting, action="append", default=[], metavar="PATH=VALUE", help="change a hardware number: --set hbm.bandwidth=4TB/s,8TB/s")
 

@@ -112,6 +112,7 @@ def requests(options: argparse.Namespace, on: str) -> Request:
         "spill": options.spill,
         "correction": options.correction,
         "coprocess": options.coprocess,
+        "overlap": options.overlap,
     }
     return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
 
