@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 # system -> the module that has its CLAIMS
 SYSTEMS = {
-    "lut-tensor-core": "roofscape.reproductions.lut_tensor_core",
-    "ngpc": "roofscape.reproductions.ngpc",
-    "t3": "roofscape.reproductions.t3",
     "fusemax": "roofscape.reproductions.fusemax",
-    "attacc": "roofscape.reproductions.attacc",
-    "genz": "roofscape.reproductions.genz",
-    "intar": "roofscape.reproductions.intar",
-    "sdpa-dataflow": "roofscape.reproductions.sdpa_dataflow",
     "sn40l": "roofscape.reproductions.sn40l",
+    "sdpa-dataflow": "roofscape.reproductions.sdpa_dataflow",
+    "attacc": "roofscape.reproductions.attacc",
+    "intar": "roofscape.reproductions.intar",
+    "lut-tensor-core": "roofscape.reproductions.lut_tensor_core",
+    "t3": "roofscape.reproductions.t3",
+    "ngpc": "roofscape.reproductions.ngpc",
+    "genz": "roofscape.reproductions.genz",
     "zero": "roofscape.reproductions.zero",
 }
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from pandas import read_parquet
 
 from magnitudes.arrays import Column
 from roofscape.reproductions.claim import Claim, Found, points, within
@@ -25,6 +26,8 @@ VARIANTS = {
 ATTENTION = {variant: f"fusemax_attn_{variant}" for variant in VARIANTS}
 LINEAR = {"flat": "fusemax_end2end_flat", "unfused": "fusemax_end2end_flat", "binding": "fusemax_end2end_proposal"}
 WHERE = "MICRO 2024, figures 6 to 10, and the artifact's results: arithmetic means over 4 models and 6 lengths"
+PRICES = "operations priced by the artifact's tables, the buffer by CACTI at its size, DRAM as HBM2"
+PICOJOULE = 1e-12
 BEFORE = {"flat": "FLAT", "unfused": "unfused attention"}
 
 
@@ -35,20 +38,21 @@ class Points:
     time_s: Column
     artifact_s: Column
     energy_j: Column
+    artifact_j: Column
 
 
 @cache
 def _points(path: Path) -> Points:
-    frame = validate(path).frame
-    return Points(frame["predicted_us"].to_numpy() * 1e-6, frame["measured_us"].to_numpy() * 1e-6, energies_of(checked(read_table(path))))
+    frame, artifact_j = validate(path).frame, read_parquet(path)["energy"].to_numpy(np.float64) * PICOJOULE
+    return Points(frame["predicted_us"].to_numpy() * 1e-6, frame["measured_us"].to_numpy() * 1e-6, energies_of(checked(read_table(path))), artifact_j)
 
 
-def _largest_error(table: str) -> Callable[[Shared], Found]:
-    """The largest error of the times of a table [%]."""
+def _largest_error(table: str, quantity: str = "s") -> Callable[[Shared], Found]:
+    """The largest error of the times (or energies) of a table [%]."""
 
     def ours(shared: Shared) -> Found:
         p = _points(shared.path(table))
-        off = 100.0 * np.abs(p.time_s / p.artifact_s - 1.0)
+        off = 100.0 * np.abs((p.time_s / p.artifact_s if quantity == "s" else p.energy_j / p.artifact_j) - 1.0)
         return Found(float(off.max()), f"{len(off)} points, {off.mean():.2f} % on average")
 
     return ours
@@ -78,7 +82,7 @@ def _gain_claim(before: str, published: float, quantity: str, *, whole: bool) ->
         return Claim("fusemax", f"{part} over {BEFORE[before]}: mean speed-up", published, "x", WHERE, "A", within(0.01), "prediction", ours, needs=needs)
     return Claim(
         "fusemax", f"{part}: mean energy against {BEFORE[before]}", published, "", WHERE, "A", points(0.03), "prediction", ours, needs=needs,
-        remark="energies of operations from the artifact's tables, of the buffer from CACTI by its size, of DRAM as HBM2",
+        remark=PRICES,
     )  # fmt: skip
 
 
@@ -87,6 +91,13 @@ CLAIMS = (
         Claim(
             "fusemax", f"attention, {words}: largest error of ours in latency", 0.0, "%", "the artifact's results", "A", points(1.0), "prediction",
             _largest_error(ATTENTION[variant]), needs=(ATTENTION[variant],),
+        )
+        for variant, words in VARIANTS.items()
+    ),
+    *(
+        Claim(
+            "fusemax", f"attention, {words}: largest error of ours in energy", 0.0, "%", "the artifact's results", "A", points(5.0), "prediction",
+            _largest_error(ATTENTION[variant], "j"), needs=(ATTENTION[variant],), remark=PRICES,
         )
         for variant, words in VARIANTS.items()
     ),
