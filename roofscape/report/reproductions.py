@@ -17,6 +17,7 @@ KIND_WORDS = {
     "fit": "with constants that nobody publishes, named, chosen so that claims come out",
     "bound": "a limit that the published value keeps",
 }
+READING = "Bars: the published value or range with its tolerance, the lower end of it at one; circles are predictions, diamonds fits, triangles bounds."
 
 
 def reproductions_page(systems: Sequence[Reproduction], outcomes: Sequence[Outcome]) -> str:
@@ -28,8 +29,8 @@ def reproductions_page(systems: Sequence[Reproduction], outcomes: Sequence[Outco
         HTML with everything inside, plotly.js included.
     """
     store = Store()
-    body = [_head(outcomes), _overview(outcomes, store)]
-    body += [_system(s, [o for o in outcomes if o.claim.system == s.name]) for s in systems]
+    body = [_head(outcomes)]
+    body += [_system(s, [o for o in outcomes if o.claim.system == s.name], store) for s in systems]
     body.append(_legend(outcomes))
     body.append(text("footer", f"roofscape {__version__}. Ours is what the simulator says, configured by the module of the system."))
     return whole("Published against ours", "\n".join(b for b in body if b), store)
@@ -41,18 +42,13 @@ def _head(outcomes: Sequence[Outcome]) -> str:
     return element("header", text("h1", "Published against ours") + text("p", summary(outcomes), class_="faint") + "".join(remarks))
 
 
-def _overview(outcomes: Sequence[Outcome], store: Store) -> str:
-    """All claims that are a ratio in one figure."""
-    drawn = drawable(outcomes)
-    if not drawn:
-        return ""
-    note = "Bars: the published value or range with its tolerance, the lower end of it at one; circles predictions, diamonds fits, triangles bounds."
-    return section("Ours over published", store.figure(ratios_figure(drawn), "ours over published of every claim"), note)
-
-
-def _system(system: Reproduction, own: Sequence[Outcome]) -> str:
+def _system(system: Reproduction, own: Sequence[Outcome], store: Store) -> str:
+    """One system: its claims that are a ratio in a figure, and all of them in a table."""
+    drawn = drawable(own)
+    figure = store.figure(ratios_figure(drawn), f"ours over published of every claim of {system.name}") if drawn else ""
     columns = ["claim", "published", "ours", "error", "passes", "kind", "where, how sure", "note"]
-    return section(f"{system.name}: {system.title}", table(columns, [_row(o) for o in own], numeric=(1, 2, 3)), class_="long")
+    content = figure + table(columns, [_row(o) for o in own], numeric=(1, 2, 3))
+    return section(f"{system.name}: {system.title}", content, READING if drawn else "", class_="long")
 
 
 def _row(o: Outcome) -> list[str]:

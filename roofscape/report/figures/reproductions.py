@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -12,6 +13,8 @@ from roofscape.reproductions.claim import Outcome, Span
 
 PASSES, MISSES = FASTER, SLOWER
 SYMBOLS = {"prediction": "circle", "fit": "diamond-open", "bound": "triangle-up"}
+LONGEST = 58  # characters of a label; the hover text has all
+TICKS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 5.0, 10.0)
 LEAST, LARGEST = 0.1, 10.0  # ratios further out are drawn at the edge
 
 
@@ -28,7 +31,7 @@ def ratios_figure(outcomes: Sequence[Outcome]) -> go.Figure:
     outcomes : sequence of Outcome
         As `drawable` picks them; ranges are drawn about their lower end.
     """
-    labels = [f"{o.claim.system}: {_short(o.claim.claim)}" for o in outcomes]
+    labels = _labels([o.claim.claim for o in outcomes])
     fig = figure(height=TOP + BOTTOM + 22 * max(len(outcomes), 1))
     spans = [_tolerated(o) for o in outcomes]
     fig.add_bar(
@@ -42,10 +45,12 @@ def ratios_figure(outcomes: Sequence[Outcome]) -> go.Figure:
                 marker={"size": 9, "color": colour, "symbol": [SYMBOLS[o.claim.kind] for _, o in some]}, hovertext=[_hover(o) for _, o in some],
             )  # fmt: skip
     ends = [_ratio(o) for o in outcomes] + [e for s in spans for e in s]
-    ticks = [0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 5.0, 10.0]
-    low, high = min([0.9, *ends]) / 1.06, max([1.1, *ends]) * 1.06
-    shown = {"tickvals": [t for t in ticks if low <= t <= high], "ticktext": [f"{t:g}" for t in ticks if low <= t <= high]}
-    fig.update_layout(xaxis=axis("ours / published", range=[low, high], **shown), yaxis=axis("", autorange="reversed", type="category"))
+    low, high = min([0.9, *ends]) / 1.08, max([1.1, *ends]) * 1.08
+    shown = {"tickvals": [t for t in TICKS if low <= t <= high], "ticktext": [f"{t:g}" for t in TICKS if low <= t <= high]}
+    fig.update_layout(
+        xaxis=axis("ours / published", type="log", range=[log10(low), log10(high)], **shown),
+        yaxis=axis("", range=[len(outcomes) - 0.4, -0.6], type="category"),
+    )
     return fig
 
 
@@ -71,8 +76,14 @@ def _tolerated(o: Outcome) -> tuple[float, float]:
     return max(least, LEAST), min(most, LARGEST)
 
 
+def _labels(claims: Sequence[str]) -> list[str]:
+    """Short names of claims, all different: a category drawn twice would be one line."""
+    short = [_short(c) for c in claims]
+    return [s if short.count(s) == 1 else c for s, c in zip(short, claims, strict=True)]
+
+
 def _short(words: str) -> str:
-    return words if len(words) <= 60 else words[:57] + "..."
+    return words if len(words) <= LONGEST else words[: LONGEST // 2 - 2] + " ... " + words[-LONGEST // 2 + 2 :]
 
 
 def _hover(o: Outcome) -> str:
