@@ -20,6 +20,7 @@ from simulator import estimate as spine
 from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
 from workloads.catalog import find_model
+from workloads.fusing import fusing
 from workloads.model import Model
 from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision, precision
@@ -59,6 +60,22 @@ def system(name: str | System) -> System:
         With the near matches, or with all mistakes of the file.
     """
     return find_system(name) if isinstance(name, str) else name
+
+
+def with_groups(of: str | Model, on: str | System, groups: Sequence[Sequence[str]]) -> Model:
+    """A model with fusion groups, for a machine that runs several operators as one.
+
+    Raises
+    ------
+    InputError
+        If the machine does not, or the groups are none.
+    """
+    chip = system(on).chip
+    if chip.engine.execution != "streaming":
+        raise InputError(
+            f"{chip.name} runs {chip.engine.execution}, where libraries decide what is fused: fusion groups are for streaming chips such as sn40l or u280"
+        )
+    return fusing(model(of), groups)
 
 
 def default_scenario(of: Model) -> Scenario:
@@ -136,6 +153,7 @@ def estimate(
     draft: str | Model | None = None,
     sparsity: Any = None,
     lora: Adapters | None = None,
+    fuse: Sequence[Sequence[str]] = (),
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
 
@@ -172,6 +190,8 @@ def estimate(
         Adapters that requests bring (`workloads.adapters`).
     draft : str or Model, optional
         A small model whose proposals are verified; the scenario says ``speculate`` and ``acceptance``.
+    fuse : sequence of sequences of str
+        Groups of operators that shall run as one section, on a streaming chip: ``[("gate_up", "activation", "down")]``.
 
     Returns
     -------
@@ -193,6 +213,7 @@ def estimate(
     how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess, "overlap": overlap}
     of = Adapted(model(of), lora) if lora is not None else of
     of = Speculating(model(of), model(draft)) if draft is not None else of
+    of = with_groups(of, on, fuse) if fuse else of
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
     _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype, "sparsity": sparsity} | dict(set or {}))

@@ -80,6 +80,14 @@ def setting(text: str) -> tuple[str, list[str]]:
     return path.strip(), names(value)
 
 
+def group(text: str) -> tuple[str, ...]:
+    """Operators that run as one, by name."""
+    parts = tuple(part.strip() for part in text.split("+"))
+    if len(parts) < 2 or not all(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no group of operators such as gate_up+activation+down")
+    return parts
+
+
 def add_model_and_machine(parser: Parser, *, several: bool = False) -> None:
     """The model and the machine or machines."""
     parser.add_argument("model", metavar="MODEL", type=name, help="a model's name, or the path of a Hugging Face config.json")
@@ -124,6 +132,14 @@ def add_question(parser: Parser) -> None:
     how.add_argument("--no-coprocessing", dest="coprocess", action="store_false", help="no two engines of a chip share the experts or heads of an operator")
     how.add_argument("--overlap", action="store_true", help="sums behind a product are exchanged while it is computed")
     how.add_argument("--spill", action="store_true", help="what does not fit main memory may lie in the tier behind it")
+    how.add_argument(
+        "--fuse",
+        type=group,
+        action="append",
+        default=[],
+        metavar="OP+OP",
+        help="operators that run as one section, on a streaming chip: gate_up+activation+down",
+    )
     how.add_argument("--set", type=setting, action="append", default=[], metavar="PATH=VALUE", help="change a hardware number: --set hbm.bandwidth=4TB/s,8TB/s")
 
 

@@ -94,6 +94,8 @@ def requests(options: argparse.Namespace, on: str) -> Request:
         model = Adapted(model, Adapters(**options.lora))
     if options.draft:
         model = _with_draft(options, model)
+    if options.fuse:
+        model = api.with_groups(model, system, options.fuse)
     phase = _phase(options, model)
     _check_belonging(options, phase)
     axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}

@@ -11,6 +11,7 @@ from magnitudes.arrays import Reader, Real, minimum, where
 from workloads.operator import Operator
 
 TOGETHER = " + "  # between the names of engines that share an operator
+NEVER_S = 1e30  # time of what a design cannot do at all: a number, so that sums and shares stay numbers
 
 
 @dataclass(frozen=True, slots=True)

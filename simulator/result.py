@@ -12,7 +12,7 @@ import numpy as np
 from magnitudes.arrays import Column, Condition, Real, both, total, where
 from simulator.confidence.of_estimate import Confidence, time_shares
 from simulator.confidence.spread import Spread
-from simulator.cost import Cost, largest_part
+from simulator.cost import NEVER_S, Cost, largest_part
 from simulator.memory import MemoryUse
 from workloads.graph import Workload
 from workloads.scenario import Inference, Pass, Scenario
@@ -133,8 +133,9 @@ class Estimate:
 
     @property
     def feasible(self) -> Condition:
-        """Whether it fits, and the model can be cut so."""
-        return both(self.legal, self.fits)
+        """Whether it fits, the model can be cut so, and what is to run as one section can."""
+        found = both(self.legal, self.fits)
+        return both(found, self.time_s < NEVER_S) if any(p.load.groups for p in self.passes) else found
 
     @property
     def costs(self) -> tuple[Cost, ...]:

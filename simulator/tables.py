@@ -110,7 +110,7 @@ def _reason(estimate: Estimate, index: int, fits: bool, legal: bool) -> str | No
     if not legal:
         return "the degrees of parallelism do not divide the model, or ask for more chips than there are"
     if fits:
-        return None
+        return None if bool(row(estimate.feasible, index)) else "a fusion group does not fit on chip: ask for this design alone to see which, and why"
     use = estimate.memory
     homes = tuple(TierUse(**{k: row(v, index) for k, v in _fields(t).items()}) for t in use.asked)
     return misfit_reason(replace(use, homes=homes))

@@ -44,6 +44,8 @@ class Workload:
         Most activations alive at once.
     tokens : Real
         Tokens (or images) that leave the pass, over all chips.
+    groups : tuple of tuples of str
+        Fusion groups: operators that follow each other and shall run as one, where the machine runs several as one.
     """
 
     nodes: tuple[Node, ...]
@@ -51,6 +53,7 @@ class Workload:
     state_byte: Real = 0.0
     activation_byte: Real = 0.0
     tokens: Real = 1.0
+    groups: tuple[tuple[str, ...], ...] = ()
 
     @property
     def flop(self) -> Real:

@@ -42,12 +42,12 @@ class Way:
     found: Real = 0.0
 
 
-def best_way(stages: Sequence[Stage], fabric: Fabric, schedule: str = "") -> Way:
+def best_way(stages: Sequence[Stage], fabric: Fabric, schedule: str = "", joined: frozenset[int] = frozenset()) -> Way:
     """The fastest way through a chain: the last of `best_ways`."""
-    return best_ways(stages, fabric, schedule)[-1][False]
+    return best_ways(stages, fabric, schedule, joined)[-1][False]
 
 
-def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "") -> list[dict[bool, Way]]:
+def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "", joined: frozenset[int] = frozenset()) -> list[dict[bool, Way]]:
     """The fastest way to each cut of a chain, by whether what crosses it stays on chip.
 
     Parameters
@@ -57,6 +57,8 @@ def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "") -> li
     schedule : str
         ``pipelined``: sections as long as fit; ``sequential``: each stage a section, every tensor through main memory, scores of attention too;
         empty: the fastest mixture.
+    joined : set of int
+        Stages that belong to the section of the one before them. Where no such section fits, the time is infinite.
     """
     readers = readers_of(stages)
     kept = (False, True) if fabric.keeps and not schedule else (False,)
@@ -67,6 +69,9 @@ def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "") -> li
         loads = [extended(load, stage) for load in (*loads, Load())][-reach:]
         first = end - len(loads)
         last = end == len(stages)
+        if end in joined:
+            ways.append({False: Way(inf, {}, 0.0)})
+            continue
         ways.append({after: _best(ways, loads, first, readers, fabric, after, schedule) for after in kept if not (after and last)})
     return ways
 

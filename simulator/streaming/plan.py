@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from magnitudes.arrays import Real, as_float, largest
+from magnitudes.arrays import Real, as_float, largest, minimum
 from magnitudes.names import nearest
 from magnitudes.symbol import Symbol
 from magnitudes.units import show
-from simulator.cost import Cost
+from simulator.cost import NEVER_S, Cost
 from simulator.machine import Machine, MachineError
 from simulator.roofline import roofs
-from simulator.streaming.cuts import SCHEDULES, best_way, best_ways, readers_of, sections_on
+from simulator.streaming.cuts import LONGEST, SCHEDULES, best_way, best_ways, readers_of, sections_on
 from simulator.streaming.fabric import Fabric, fabric_of
 from simulator.streaming.section import Load, assigned, extended, least_need_byte, section_parts
 from simulator.streaming.stage import Stage, share_of, stages_of
 from simulator.streaming.unfused import unfused
 from workloads.graph import Node, Workload
-from workloads.operator import Fused
+from workloads.operator import Collective, Fused
 
 AHEAD = 6  # operators among which one of the same repeat is looked for: layers of two kinds of attention are one chain
 
@@ -99,7 +99,9 @@ def pass_costs(load: Workload, machine: Machine, schedule: str = "") -> tuple[Co
         hint = f"; did you mean {near[0]}?" if near else ""
         raise MachineError(f"unknown schedule {schedule!r}{hint} (known: {', '.join(SCHEDULES[1:])}, or none for the fastest mixture)")
     fabric = fabric_of(machine)
-    return tuple(_cost(nodes, count, machine, fabric, schedule) for nodes, count in segments(_parted(load, schedule).nodes))
+    load = _parted(load, schedule)
+    _check_groups(load)
+    return tuple(_cost(nodes, count, machine, fabric, schedule, load) for nodes, count in segments(load.nodes))
 
 
 def _parted(load: Workload, schedule: str) -> Workload:
@@ -107,13 +109,60 @@ def _parted(load: Workload, schedule: str) -> Workload:
     return unfused(load) if schedule == "sequential" else load
 
 
-def _cost(nodes: tuple[Node, ...], count: Real, machine: Machine, fabric: Fabric, schedule: str) -> Cost:
+def _cost(nodes: tuple[Node, ...], count: Real, machine: Machine, fabric: Fabric, schedule: str, load: Workload) -> Cost:
     stages = stages_of(nodes, count, machine)
-    way = best_way(stages, fabric, schedule)
+    way = best_way(stages, fabric, schedule, joined_in(stages, load.groups))
+    if isinstance(way.time_s, float) and not isfinite(way.time_s):
+        for group in load.groups:
+            group_section(group, load, machine)  # says what does not fit
+        asked, ends = ", ".join("+".join(g) for g in load.groups), f"{nodes[0].operator.name} to {nodes[-1].operator.name}"
+        raise SectionError(f"the fusion groups {asked} leave no way to cut {ends} into sections; ask for fewer")
     once_s = fabric.once_s / count if fabric.keeps else 0.0
     parts = {**way.parts, "launch": way.parts["launch"] + once_s}
-    floor_s = largest(_floor(stages, machine).values())
-    return Cost(_fused(nodes, count), count, largest([way.time_s + once_s, floor_s]), parts)
+    time_s = largest([way.time_s + once_s, *_floor(stages, machine).values()])
+    if load.groups:
+        time_s, parts = minimum(time_s, NEVER_S), {name: minimum(part, NEVER_S) for name, part in parts.items()}
+    return Cost(_fused(nodes, count), count, time_s, parts)
+
+
+def joined_in(stages: Sequence[Stage], groups: Sequence[Sequence[str]]) -> frozenset[int]:
+    """The stages of a chain that must not begin a section: all of a group but the first."""
+    place = {stage.name: i for i, stage in enumerate(stages)}
+    return frozenset(place[name] for group in groups for name in group[1:] if name in place)
+
+
+def _check_groups(load: Workload) -> None:
+    """Refuse groups of operators that are not there or do not follow each other.
+
+    Raises
+    ------
+    SectionError
+    """
+    for group in load.groups:
+        _chain_of(group, load)
+
+
+def _chain_of(names: Sequence[str], load: Workload) -> tuple[tuple[Node, ...], Real, int]:
+    """The chain that a group is part of, its repeat, and where in it the group begins; exchanges belong to the operator before them.
+
+    Raises
+    ------
+    SectionError
+    """
+    known = [node.operator.name for node in load.nodes]
+    wrong = next((name for name in names if name not in known), None)
+    if wrong is not None or not names:
+        near = nearest(wrong or "", known)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SectionError(f"there is no operator {wrong!r} in the pass{hint} (its operators: {', '.join(known)})")
+    for nodes, count in segments(load.nodes):
+        chain = [n.operator.name for i, n in enumerate(nodes) if not i or not isinstance(n.operator, Collective)]
+        if names[0] in chain:
+            start = chain.index(names[0])
+            if chain[start : start + len(names)] == list(names):
+                return nodes, count, start
+            raise SectionError(f"{', '.join(names)} do not follow each other; from {names[0]} on the chain is {', '.join(chain[start:])}")
+    raise SectionError(f"{names[0]} is an exchange: it belongs to the operator before it")
 
 
 def floor_costs(load: Workload, machine: Machine) -> tuple[Cost, ...]:
@@ -158,7 +207,7 @@ def sections_of(load: Workload, machine: Machine, schedule: str = "") -> tuple[S
     found: list[Section] = []
     for nodes, count in segments(_parted(load, schedule).nodes):
         stages = stages_of(nodes, count, machine)
-        for start, end, *kept in sections_on(best_ways(stages, fabric, schedule)):
+        for start, end, *kept in sections_on(best_ways(stages, fabric, schedule, joined_in(stages, load.groups))):
             found.append(_section(stages[start:end], as_float(count), readers_of(stages), fabric, (kept[0], kept[1])))
     return tuple(found)
 
@@ -176,24 +225,14 @@ def group_section(names: Sequence[str], load: Workload, machine: Machine) -> Sec
     SectionError
         If they do not follow each other, or do not fit the chip: with what they need, what there is, and the remedy.
     """
-    wanted = list(names)
-    for nodes, count in segments(load.nodes):
-        chain = [node.operator.name for node in nodes]
-        if not wanted or wanted[0] not in chain:
-            continue
-        start = chain.index(wanted[0])
-        if chain[start : start + len(wanted)] != wanted:
-            raise SectionError(f"{', '.join(wanted)} do not follow each other; from {wanted[0]} on the chain is {', '.join(chain[start:])}")
-        stages = stages_of(nodes, count, machine)
-        section = _section(stages[start : start + len(wanted)], as_float(count), readers_of(stages), fabric_of(machine), (False, False))
-        if not isfinite(section.time_s):
-            raise SectionError(_misfit(section, machine))
-        return section
-    known = [node.operator.name for node in load.nodes]
-    wrong = next((name for name in wanted if name not in known), "")
-    near = nearest(wrong, known)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise SectionError(f"there is no operator {wrong!r} in the pass{hint} (its operators: {', '.join(known)})")
+    nodes, count, start = _chain_of(names, load)
+    stages = stages_of(nodes, count, machine)
+    section = _section(stages[start : start + len(names)], as_float(count), readers_of(stages), fabric_of(machine), (False, False))
+    if len(names) > LONGEST:
+        raise SectionError(f"{' + '.join(names)} are {len(names)} stages; a section has at most {LONGEST}: cut the group in two")
+    if not isfinite(section.time_s):
+        raise SectionError(_misfit(section, machine))
+    return section
 
 
 def _section(stages: Sequence[Stage], count: float, readers: Mapping[str, frozenset[str]], fabric: Fabric, kept: tuple[bool, bool]) -> Section:

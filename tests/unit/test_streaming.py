@@ -13,6 +13,9 @@ from hardware_specs.catalog import find_system
 from hardware_specs.fields import with_values
 from hardware_specs.schema import StreamingEngine, System
 from magnitudes.arrays import as_float
+from magnitudes.errors import InputError
+from roofscape.cli import main
+from simulator.cost import NEVER_S
 from simulator.engines import cost_law
 from simulator.machine import MachineError, machine_of
 from simulator.streaming.cuts import best_way, best_ways, readers_of, sections_on
@@ -157,7 +160,7 @@ def test_a_group_that_cannot_fit_is_named_with_its_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "says"), [(["qkv", "down"], "do not follow each other"), (["qvk"], "did you mean qkv"), (["qkv", "nothing"], "do not follow")]
+    ("names", "says"), [(["qkv", "down"], "do not follow each other"), (["qvk"], "did you mean qkv"), (["qkv", "nothing"], "no operator 'nothing'")]
 )
 def test_a_group_of_others_is_refused(names: list[str], says: str) -> None:
     with pytest.raises(SectionError, match=says):
@@ -186,3 +189,44 @@ def test_a_lone_operator_too_large_for_the_chip_is_taken_tile_by_tile() -> None:
     (one,) = stages_of((Node(Elementwise(name="e", elements=1e6)),), 1.0, machine)
     time_s, _ = section_parts(extended(Load(), one), readers_of((one,)), fabric_of(machine))
     assert as_float(time_s) >= 4e6 / 85e9
+
+
+LAYER = ("qkv", "rotary_and_cache", "attention", "out", "norm_middle", "gate_up", "activation", "down")
+PREFILL = rs.Prefill(batch=1.0, prompt=2048.0)
+
+
+def test_groups_are_kept_together() -> None:
+    """A layer that is cut in two where it is fastest is one section where that is asked, and no faster."""
+    free, asked = rs.estimate("llama-2-7b", "sn40l", PREFILL), rs.estimate("llama-2-7b", "sn40l", PREFILL, fuse=[LAYER])
+    assert as_float(asked.time_s) >= as_float(free.time_s)
+    together = replace(load_of("llama-2-7b", PREFILL), groups=(LAYER,))
+    names = [s.operators for s in sections_of(together, machine_of(find_system("sn40l")))]
+    assert any(set(LAYER) <= set(operators) for operators in names)
+
+
+def test_groups_in_columns_are_infeasible_where_they_do_not_fit() -> None:
+    sizes = np.array([1e8, 2e8, 4e8, 6e8])
+    e = rs.estimate("llama-2-7b", "sn40l", PREFILL, fuse=[LAYER], set={"pmu.capacity": sizes, "rdu.memory_unit": np.full(4, 1e6)})
+    assert list(np.asarray(e.feasible)) == [False, False, True, True] and np.all(np.asarray(e.time_s)[:2] >= NEVER_S)
+    assert "a fusion group does not fit" in e.to_dict(0)["reason"] and e.to_dict(3)["reason"] is None
+
+
+def test_groups_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["estimate", "llama-2-7b", "--on", "sn40l", "--phase", "prefill", "--json", "--no-elasticities", "--fuse", "+".join(LAYER)]
+    assert main(asked) == 0
+    capsys.readouterr()
+    assert main([*asked, "--set", "pmu.capacity=200MB"]) == 2
+    assert "pmu of sambanova-sn40l has 200 MB: cut the group in two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "machine", "groups", "says"),
+    [
+        ("llama-2-7b", "h100-sxm", [("gate_up", "down")], "fusion groups are for streaming chips"), ("llama-2-7b", "sn40l", [("gate_up",)], "at least two"),
+        ("llama-2-7b", "sn40l", [("qkv", "attention")], "do not follow each other"), ("samba-coe-150", "sn40l-node", [("qkv", "out")], "several models"),
+        ("llama-2-7b", "sn40l", [("gate_up", "activation"), ("activation", "down")], "in a fusion group already"),
+    ],
+)  # fmt: skip
+def test_groups_that_are_none_are_refused(model: str, machine: str, groups: list[tuple[str, ...]], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        rs.estimate(model, machine, fuse=groups)
