@@ -185,7 +185,9 @@ def spill_s(use: MemoryUse, machine: Machine) -> Real | None:
 def misfit_reason(use: MemoryUse) -> str:
     """Why a single design does not fit, and what would help."""
     over = [t for t in use.asked if float(np.max(t.over_byte)) > 0.0] or [use.asked[0]]  # type: ignore[arg-type]
-    return f"{'; '.join(_misfit(t) for t in over)}: more --tp or --pp, a smaller --batch or --dtype, or --spill"
+    spilled = ", ".join(f"{t.name} behind it {show(float(np.max(t.capacity_byte)), 'byte')}" for t in use.behind)  # type: ignore[arg-type]
+    remedy = "more --tp or --pp, a smaller --batch or --dtype"
+    return f"{'; '.join(_misfit(t) for t in over)}{', ' + spilled if spilled else ''}: {remedy}{'' if spilled else ', or --spill'}"
 
 
 def _misfit(use: TierUse) -> str:

@@ -13,6 +13,7 @@ from magnitudes.arrays import Reader, Real, minimum
 from simulator.cost import Cost, Placed
 from simulator.memory import TierUse, misfit_reason
 from simulator.result import Estimate, PassEstimate
+from workloads.operator import Fused
 from workloads.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
         they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``,
         with what lies where under ``tiers`` there;
         ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
-        ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``;
+        ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``; where several run as one,
+        their names under ``fused`` and the ``sections`` that they were cut into;
         ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s].
     """
     return _design(estimate, _tree(estimate), index)
@@ -154,6 +156,7 @@ def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str,
         "flop": operator.flop,
         "byte": operator.byte,
         "parts": dict(cost.parts),
+        **({"fused": tuple(o.name for o in operator.operators), "sections": operator.sections} if isinstance(operator, Fused) else {}),
     }
 
 

@@ -674,12 +674,15 @@ class Fused(Operator):
         In the order of execution.
     shares : tuple of Real
         Calls of each in one call of the whole.
+    sections : Real
+        Pieces that the machine runs one after another, each with several of the operators.
     """
 
     kind: ClassVar[str] = "fused"
 
     operators: tuple[Operator, ...]
     shares: tuple[Real, ...]
+    sections: Real = 1.0
 
     @property
     def arithmetic(self) -> AnyDataType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from magnitudes.arrays import Real, as_float, largest, minimum
@@ -122,7 +122,7 @@ def _cost(nodes: tuple[Node, ...], count: Real, machine: Machine, fabric: Fabric
     time_s = largest([way.time_s + once_s, *_floor(stages, machine).values()])
     if load.groups:
         time_s, parts = minimum(time_s, NEVER_S), {name: minimum(part, NEVER_S) for name, part in parts.items()}
-    return Cost(_fused(nodes, count), count, time_s, parts)
+    return Cost(replace(_fused(nodes, count), sections=way.sections), count, time_s, parts)
 
 
 def joined_in(stages: Sequence[Stage], groups: Sequence[Sequence[str]]) -> frozenset[int]:
