@@ -31,6 +31,7 @@ EXPLORERS = {
     "nsga2": "explorers.search.optuna_samplers:Nsga2",
     "nsga3": "explorers.search.optuna_samplers:Nsga3",
     "cmaes": "explorers.search.optuna_samplers:CmaEs",
+    "pymoo-nsga2": "explorers.search.pymoo_nsga2:PymooNsga2",
     "gp": "explorers.search.optuna_samplers:Gp",
 }
 """Explorer, as the command line names it -> where it is. A new one is one file and one line here."""

@@ -19,7 +19,7 @@ from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
 Progress = Callable[[int], None]
-STALLED = 500  # asks in a row without a design that is new, after which an explorer has nothing left to say
+STALLED = 60  # asks in a row without a design that is new, after which an explorer has nothing left to say
 REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
 
 
