@@ -166,6 +166,7 @@ class Gp(OptunaSearch):
 
     def sampler(self) -> Any:
         import optuna
-        import torch  # noqa: F401 - the sampler's own; missing, it is named with its remedy
+        import torch  # the sampler's own; missing, it is named with its remedy
 
+        torch.set_num_threads(1)  # its matrices are small: threads only wait for each other
         return optuna.samplers.GPSampler(n_startup_trials=self.startup, deterministic_objective=True, seed=self.seed, warn_independent_sampling=False)
