@@ -150,6 +150,7 @@ def add_output(parser: Parser) -> None:
     group.add_argument("--csv", metavar="FILE", type=name, help="write a table, a row a design")
     group.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
     group.add_argument("--energy", action="store_true", help="energy by operator and tier, mean power against the limit, and area")
+    group.add_argument("--png", metavar="FILE", type=name, help="write a picture of its figures, for papers (extra png, and Chrome or Chromium)")
 
 
 def add_exploration(parser: Parser) -> None:

@@ -30,8 +30,8 @@ def check_writable(path: str | None) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
 
-def write_whole(path: str, text: str) -> None:
-    """Write a text file under a temporary name and rename it.
+def write_whole(path: str, content: str | bytes) -> None:
+    """Write a file under a temporary name and rename it.
 
     Raises
     ------
@@ -45,8 +45,8 @@ def write_whole(path: str, text: str) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place") from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     except OSError as error:

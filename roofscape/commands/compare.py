@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> None:
     """Estimate on each machine; print them side by side."""
     check_writable(options.csv)
     check_writable(options.html)
+    check_writable(options.png)
     asked = [requests(options, on) for on in options.on]
     results = [request.estimate() for request in track(asked, "machines")]
     designs = [d for request, result in zip(asked, results, strict=True) for d in described(request, result, energy=options.energy)]

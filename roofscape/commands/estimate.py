@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> None:
     """Estimate what is asked; print it, and write what was asked to be written."""
     check_writable(options.csv)
     check_writable(options.html)
+    check_writable(options.png)
     request = requests(options, options.on)
     result = request.estimate()
     designs = described(request, result, energy=options.energy)
@@ -77,10 +78,16 @@ def write_results(options: argparse.Namespace, asked: list[Request], results: li
         writer.writeheader()
         writer.writerows(rows)
         write_whole(options.csv, text.getvalue())
-    if options.html:
-        from roofscape.report.page import page
+    if options.html or options.png:
         from roofscape.report.subject import Subject
 
         machines = options.on if isinstance(options.on, list) else [options.on]
         subjects = [Subject(single.question, on) for request, on in zip(asked, machines, strict=True) for single in request.designs()]
-        write_whole(options.html, page(results, designs, subjects))
+        if options.html:
+            from roofscape.report.page import page
+
+            write_whole(options.html, page(results, designs, subjects))
+        if options.png:
+            from roofscape.report.picture import picture
+
+            write_whole(options.png, picture(designs, subjects))
