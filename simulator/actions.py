@@ -22,7 +22,7 @@ from simulator.spatial.overlap import spatial_engine
 from simulator.spatial.product import product_of
 from simulator.spatial.tiles import TILED
 from simulator.spatial.tilings import traffic_byte
-from workloads.operator import Attention, Collective, Contraction, Convolution, GroupedContraction, Operator, Residency
+from workloads.operator import Attention, Collective, Contraction, Convolution, Fused, GroupedContraction, Operator, Residency
 
 TILE, WARP = 128.0, 64.0  # sides of a block's tile, and of a warp's, on GPUs: what libraries pick for large products (CUTLASS)
 PASSES = (
@@ -71,10 +71,27 @@ def actions_of(operator: Operator, machine: Machine, library: str = "") -> Actio
     library : str
         A chain of attention by name, on an array.
     """
+    if isinstance(operator, Fused):
+        return _fused(operator, machine, library)
     if isinstance(operator, Collective):
         sent = {level.link.name: least_byte(operator, level) for level in levels(operator, machine.system.fabric)}
         return Actions(tier_byte={machine.memory.name: operator.byte}, link_byte=sent)
     return COUNTED.get(machine.engine.execution, _once)(operator, machine, library)
+
+
+def _fused(whole: Fused, machine: Machine, library: str) -> Actions:
+    """Operators that run as one: each does its own work and passes its operands through the nearest tier; memory behind sees what the whole touches."""
+    members = [(actions_of(o, machine, library), share) for o, share in zip(whole.operators, whole.shares, strict=True)]
+    least = _once(whole, machine)
+    nearest, *behind = machine.tiers
+    on_chip = total(share * a.tier_byte[nearest.name] for a, share in members if nearest.name in a.tier_byte)
+    links = dict.fromkeys(name for a, _ in members for name in a.link_byte)
+    return Actions(
+        least.matrix, least.vector, least.element, least.vector_element,
+        steps={step: total(share * a.steps.get(step, 0.0) for a, share in members) for step in dict.fromkeys(s for a, _ in members for s in a.steps)},
+        tier_byte={nearest.name: maximum(on_chip, whole.byte), **{tier.name: whole.byte for tier in behind}},
+        link_byte={name: total(share * a.link_byte.get(name, 0.0) for a, share in members) for name in links},
+    )  # fmt: skip
 
 
 def _once(operator: Operator, machine: Machine, library: str = "") -> Actions:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardware_specs.schema import Chip, Engine, KernelEngine, Link, NearMemoryEngine, Tier
+from hardware_specs.schema import Chip, Engine, KernelEngine, Link, NearMemoryEngine, StreamingEngine, Tier
 from magnitudes.arrays import Real, maximum, minimum, total
 from magnitudes.datatypes import AnyDataType, DataType, by_format
 from simulator.actions import Actions, actions_of
@@ -97,7 +97,8 @@ def tier_j_per_byte(tier: Tier, machine: Machine) -> Real:
     if tier.kind == "SRAM":
         if isinstance(engine, KernelEngine):
             return gpu_j_per_byte("cache", machine.chip)
-        return sram_j_per_byte(tier.capacity_byte, node_of(machine.chip))
+        arrays = engine.memory_units if isinstance(engine, StreamingEngine) else 1.0  # a dataflow chip reads the unit that lies at hand
+        return sram_j_per_byte(tier.capacity_byte / arrays, node_of(machine.chip))
     if isinstance(engine, NearMemoryEngine) and engine.at in WAY:
         return way_j_per_byte(engine.at) * (dram_j_per_byte(tier.kind) / dram_j_per_byte("HBM2"))
     return dram_j_per_byte(tier.kind)

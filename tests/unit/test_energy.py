@@ -22,7 +22,7 @@ from simulator.energy_tables import citations, components
 from simulator.machine import machine_of, machines_of
 from simulator.power import headroom, limit_note, within_limit
 from simulator.scaling import area_factor, energy_factor, sram_j_per_byte
-from workloads.operator import Collective, Contraction, Elementwise
+from workloads.operator import Collective, Contraction, Elementwise, Fused
 
 PJ_PER_BIT = 8e-12
 
@@ -82,6 +82,21 @@ def test_a_product_on_an_array_by_hand() -> None:
     byte = 2.0 * (2 * 256 * 512 + 256 * 256)
     assert parts["buffer"] == pytest.approx(byte * sram_j_per_byte(16.0 * 2**20, 45e-9))
     assert parts["dram"] == pytest.approx(byte * 3.92 * PJ_PER_BIT)
+
+
+def test_operators_that_run_as_one_pay_memory_once_and_their_own_work_each() -> None:
+    """Two products in a row on a dataflow chip: what passes between them stays in the units, which are priced at the size of one."""
+    machine = machine_of(find_system("sn40l-node"))
+    first, second = Contraction(name="a", m=512.0, n=4096.0, k=4096.0), Contraction(name="b", m=512.0, n=4096.0, k=4096.0)
+    fused = Fused(name="a..b", operators=(first, second), shares=(1.0, 1.0))
+    both, one = operator_energy(fused, machine), operator_energy(first, machine)
+    assert both["matrix"] == pytest.approx(2.0 * one["matrix"])
+    between = 512.0 * 4096.0 * 2.0
+    memory = machine.memory
+    assert both[memory.name] == pytest.approx(2.0 * one[memory.name] - 2.0 * between * tier_j_per_byte(memory, machine))  # type: ignore[operator]
+    assert both[machine.nearest.name] == pytest.approx(2.0 * one[machine.nearest.name])
+    unit = machine.nearest.capacity_byte / machine.engine.memory_units  # type: ignore[attr-defined]
+    assert tier_j_per_byte(machine.nearest, machine) == pytest.approx(sram_j_per_byte(unit, machine.chip.node_m))  # type: ignore[arg-type]
 
 
 def test_a_link_is_paid_by_the_byte() -> None:
