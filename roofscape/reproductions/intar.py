@@ -89,8 +89,8 @@ def _each(of: Callable[[str], float], over: Callable[[list[float]], float]) -> C
 
 
 SIZES = (
-    "kernels of assumed sizes on a U280 in int8, all its slices at work beside all of its HBM: arithmetic hides most round trips; the published designs, whose "
-    "sizes are only in their sources, do with fewer channels and stall on them"
+    "kernels of assumed sizes on a U280 in int8, all its slices at work beside all of its HBM, where arithmetic hides most round trips; the sizes of the "
+    "published designs, and the channels and slices that each has, are only in their sources"
 )
 CLAIMS = (
     Claim("intar", "faster than dataflow alone", 1.8, "x", WHERE, "S", within(0.3), "prediction", _each(lambda k: _slower(k, "pipelined"), geometric_mean),

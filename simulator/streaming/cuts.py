@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from magnitudes.arrays import Condition, Real, as_float, both, either, equal, minimum, where
+from simulator.cost import NEVER_S
 from simulator.streaming.fabric import Fabric
 from simulator.streaming.section import Load, Parts, extended, section_parts
 from simulator.streaming.stage import Stage
@@ -58,7 +58,7 @@ def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "", joine
         ``pipelined``: sections as long as fit; ``sequential``: each stage a section, every tensor through main memory, scores of attention too;
         empty: the fastest mixture.
     joined : set of int
-        Stages that belong to the section of the one before them. Where no such section fits, the time is infinite.
+        Stages that belong to the section of the one before them. Where no such section fits, the time is `NEVER_S` and more.
     """
     readers = readers_of(stages)
     kept = (False, True) if fabric.keeps and not schedule else (False,)
@@ -70,7 +70,7 @@ def best_ways(stages: Sequence[Stage], fabric: Fabric, schedule: str = "", joine
         first = end - len(loads)
         last = end == len(stages)
         if end in joined:
-            ways.append({False: Way(inf, {}, 0.0)})
+            ways.append({False: Way(NEVER_S, {}, 0.0)})
             continue
         ways.append({after: _best(ways, loads, first, readers, fabric, after, schedule) for after in kept if not (after and last)})
     return ways
@@ -117,9 +117,9 @@ def _better(a: Way, b: Way, schedule: str) -> Way:
     """The faster of two ways, row by row; of pipelines the one of fewer sections, where it is possible at all."""
     first: Condition = a.time_s < b.time_s
     if schedule == "pipelined":
-        fewer = both(a.sections < b.sections, a.time_s < inf)
+        fewer = both(a.sections < b.sections, a.time_s < NEVER_S)
         same = both(equal(a.sections, b.sections), first)
-        first = either(either(fewer, same), both(first, equal(b.time_s, inf)))
+        first = either(either(fewer, same), both(first, b.time_s >= NEVER_S))
     parts = {n: where(first, a.parts.get(n, 0.0), b.parts.get(n, 0.0)) for n in {**b.parts, **a.parts}}
     time_s = minimum(a.time_s, b.time_s) if schedule != "pipelined" else where(first, a.time_s, b.time_s)
     return Way(time_s, parts, where(first, a.sections, b.sections), where(first, a.start, b.start), where(first, a.found, b.found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 
 from magnitudes.arrays import Real, as_float, largest, minimum
 from magnitudes.names import nearest
@@ -112,7 +111,7 @@ def _parted(load: Workload, schedule: str) -> Workload:
 def _cost(nodes: tuple[Node, ...], count: Real, machine: Machine, fabric: Fabric, schedule: str, load: Workload) -> Cost:
     stages = stages_of(nodes, count, machine)
     way = best_way(stages, fabric, schedule, joined_in(stages, load.groups))
-    if isinstance(way.time_s, float) and not isfinite(way.time_s):
+    if isinstance(way.time_s, float) and way.time_s >= NEVER_S:
         for group in load.groups:
             group_section(group, load, machine)  # says what does not fit
         asked, ends = ", ".join("+".join(g) for g in load.groups), f"{nodes[0].operator.name} to {nodes[-1].operator.name}"
@@ -230,7 +229,7 @@ def group_section(names: Sequence[str], load: Workload, machine: Machine) -> Sec
     section = _section(stages[start : start + len(names)], as_float(count), readers_of(stages), fabric_of(machine), (False, False))
     if len(names) > LONGEST:
         raise SectionError(f"{' + '.join(names)} are {len(names)} stages; a section has at most {LONGEST}: cut the group in two")
-    if not isfinite(section.time_s):
+    if section.time_s >= NEVER_S:
         raise SectionError(_misfit(section, machine))
     return section
 

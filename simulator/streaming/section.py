@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil as whole_ceil
-from math import inf
 
 from magnitudes.arrays import Real, largest, maximum, minimum, smallest, total, where
+from simulator.cost import NEVER_S
 from simulator.streaming.fabric import Fabric
 from simulator.streaming.stage import Stage, alone_byte
 
@@ -102,11 +102,11 @@ def extended(load: Load, stage: Stage) -> Load:
 
 
 def pace_s(work_s: Real, workers: int, units: Real) -> Real:
-    """The slowest stage, over all rows, where units are assigned to balance the stages [s]; infinite where there are fewer units than stages."""
+    """The slowest stage, over all rows, where units are assigned to balance the stages [s]; `NEVER_S` where there are fewer units than stages."""
     if workers <= 1:
         return work_s
     spare = units - (workers - 1.0)
-    return where(spare >= 1.0, work_s * units / maximum(spare, 1.0), inf)
+    return where(spare >= 1.0, work_s * units / maximum(spare, 1.0), NEVER_S)
 
 
 def assigned(work_s: Sequence[float], units: float) -> list[int]:
@@ -117,7 +117,7 @@ def assigned(work_s: Sequence[float], units: float) -> list[int]:
 
 
 def section_parts(load: Load, readers: Mapping[str, frozenset[str]], fabric: Fabric, kept: tuple[bool, bool] = (False, False)) -> tuple[Real, Parts]:
-    """Time of a run of stages as one section, and what each resource takes of it [s]; infinite where it does not fit.
+    """Time of a run of stages as one section, and what each resource takes of it [s]; at least `NEVER_S` where it does not fit.
 
     Parameters
     ----------
@@ -146,14 +146,14 @@ def section_parts(load: Load, readers: Mapping[str, frozenset[str]], fabric: Fab
 def _fastest_cut(load: Load, resident_byte: Real, fabric: Fabric) -> tuple[Real, Parts]:
     """The fastest of the ways to cut rows into pieces that fit."""
     pace = pace_s(load.work_s, load.workers, fabric.units)
-    best_s: Real = inf
+    best_s: Real = NEVER_S
     best: Parts = {}
     for place, (pieces, need_byte) in enumerate(needs(load)):
         held_byte = need_byte if place == 0 else need_byte + resident_byte  # whole tensors are counted in the first way already
         fits = held_byte <= fabric.capacity_byte
         compute_s = pace * (pieces + (load.workers - 1.0)) / pieces if load.workers > 1 else pace
         time_s, parts = _moving(load, compute_s, pieces, fabric)
-        time_s = where(fits, time_s, inf)
+        time_s = where(fits, time_s, NEVER_S)
         better = time_s < best_s
         best = {name: where(better, part, best[name]) for name, part in parts.items()} if best else parts
         best_s = minimum(best_s, time_s)

@@ -33,6 +33,7 @@ def better(name: str) -> dict[str, list[str]]:
     near, engine = chip.engine.beside[0], chip.engine.name
     rates = [f"{engine}.{r}" for r in ("matrix", "vector") if getattr(chip.engine, f"{r}_flop_per_s")]
     one = {f"{t.name}.bandwidth": [f"{t.name}.bandwidth"] for t in chip.tiers}
+    one |= {f"{engine}.{u}": [f"{engine}.{u}"] for u in ("compute_units", "memory_units")}
     return one | {"on chip": [f"{near}.capacity", f"{engine}.memory_unit"]} | {"units": [f"{engine}.compute_units", *rates]} | {r: [r] for r in rates}
 
 

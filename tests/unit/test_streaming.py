@@ -64,7 +64,7 @@ def test_pace_is_kept_by_whole_units() -> None:
 
 
 def test_more_stages_than_units_do_not_fit() -> None:
-    assert pace_s(1.0, 5, 4.0) == np.inf and pace_s(1.0, 4, 4.0) == 4.0
+    assert pace_s(1.0, 5, 4.0) == NEVER_S and pace_s(1.0, 4, 4.0) == 4.0
 
 
 def test_a_section_by_hand() -> None:
