@@ -11,7 +11,6 @@ The tiles that a larger buffer can hold include those of a smaller one: it never
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf
 
 from magnitudes.arrays import Real, ceil, floor, maximum, minimum, smallest, where
 from simulator.spatial.product import Product
@@ -19,6 +18,7 @@ from simulator.spatial.product import Product
 SIDES = tuple(2.0**i for i in range(1, 14))
 ACCUMULATOR_BYTE = 4.0  # a partial sum: 32 bits on every array of the catalogue
 SLAB = 1.0  # columns of k under way at least
+NOWHERE = 1e30  # panels where not even one fits: a number, so that bounds over regions stay numbers
 
 
 def traffic_byte(product: Product, capacity_byte: Real) -> Real:
@@ -49,4 +49,4 @@ def _times(product: Product, capacity_byte: Real) -> Iterator[tuple[Real, Real]]
 
 def _panels(extent: Real, fitting: Real) -> Real:
     """Panels that an extent falls into, of which so much fits at once; infinitely many where nothing does."""
-    return where(fitting >= 1.0, ceil(extent / maximum(floor(fitting), 1.0)), inf)
+    return where(fitting >= 1.0, ceil(extent / maximum(floor(fitting), 1.0)), NOWHERE)
