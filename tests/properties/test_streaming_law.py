@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from explorers.stream import stream
 from hardware_specs.catalog import chip_names, find_system
 from hardware_specs.fields import scaled
 from magnitudes.interval import Interval
+from roofscape.cli import main
 from simulator.estimate import estimate
 from workloads.catalog import find_model
 from workloads.scenario import Images, Scenario
@@ -88,6 +91,33 @@ def test_a_region_holds_its_designs() -> None:
     small = QUESTION.estimate({path: Interval(low, low * 1.001) for path, (low, _) in AXES.items()}).time_s
     assert isinstance(small, Interval)
     assert float(small.high) <= 1.02 * float(small.low)
+
+
+SPACE = """
+space: rdu-like-decode
+about: An SN40L-like socket under a budget of area
+model: llama-3-8b
+machine: sn40l-node
+scenario: {phase: decode, batch: 8, context: 4096}
+estimator: {fidelity: tile}
+axes:
+  rdu.compute_units: {range: [200, 2000, 200]}
+  hbm.bandwidth: {log: [0.8 TB/s, 4 TB/s, 8]}
+  pmu.capacity: {grid: [64 MB, 128 MB, 256 MB, 520 MB]}
+  sambanova-p2p.bandwidth: {grid: [50 GB/s, 200 GB/s, 400 GB/s]}
+let:
+  area: 0.4 * rdu.compute_units / 1040 + 0.4 * pmu.capacity / 520e6 + 0.2 * hbm.bandwidth / 1.8e12
+constraints: [area <= 0.8, fits]
+objectives: [minimise tpot_s]
+"""
+
+
+def test_an_optimum_is_proved_on_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(SPACE)
+    assert main(["explore", str(file), "--with", "exact,exhaustive", "--json"]) == 0
+    proved, tried = json.loads(capsys.readouterr().out)
+    assert proved["gap"] == 0.0 and proved["best"]["objective"] == tried["best"]["objective"]
 
 
 def test_two_hundred_thousand_designs_a_second() -> None:
