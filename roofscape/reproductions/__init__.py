@@ -18,13 +18,17 @@ SYSTEMS = {
     "fusemax": "roofscape.reproductions.fusemax",
     "sn40l": "roofscape.reproductions.sn40l",
     "sdpa-dataflow": "roofscape.reproductions.sdpa_dataflow",
+    "instinfer": "roofscape.reproductions.instinfer",
     "attacc": "roofscape.reproductions.attacc",
     "intar": "roofscape.reproductions.intar",
     "lut-tensor-core": "roofscape.reproductions.lut_tensor_core",
     "t3": "roofscape.reproductions.t3",
     "ngpc": "roofscape.reproductions.ngpc",
     "genz": "roofscape.reproductions.genz",
+    "long-context": "roofscape.reproductions.long_context",
     "zero": "roofscape.reproductions.zero",
+    "zero-offload": "roofscape.reproductions.zero_offload",
+    "zero-infinity": "roofscape.reproductions.zero_infinity",
 }
 
 

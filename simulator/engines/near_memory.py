@@ -19,6 +19,7 @@ from simulator.near_memory.product import product_parts
 from simulator.near_memory.timeline import check_timing, refreshing_s
 from simulator.reuse import Reuse
 from simulator.roofline import roofs
+from simulator.storage.flash import attention_parts as flash_attention_parts
 from workloads.operator import Attention, Collective, Contraction, Convolution, GroupedContraction, Operator
 
 PLACES = ("bank", "bank_group", "buffer_die", "logic_die", "channel", "flash_channel")
@@ -57,6 +58,8 @@ def near_memory_law(machine: Machine, timing: Timing, library: str = "") -> Cost
 
 def _busy(operator: Operator, engine: NearMemoryEngine, machine: Machine) -> tuple[Real, dict[str, Real]]:
     """Time of an operator without refresh and start, and what each resource takes of it [s]."""
+    if isinstance(operator, Attention) and engine.at == "flash_channel":
+        return flash_attention_parts(operator, engine, machine)
     if isinstance(operator, Attention):
         return attention_parts(operator, engine, machine)
     if isinstance(operator, Contraction | GroupedContraction | Convolution):
