@@ -12,12 +12,13 @@ from hardware_specs.catalog import chip_names, find_system
 from hardware_specs.fields import scaled
 from hardware_specs.schema import System
 from magnitudes.arrays import as_float
+from roofscape import api
 from simulator.actions import actions_of
 from simulator.energy import operator_energy, priced, tier_j_per_byte
 from simulator.estimate import estimate
 from simulator.machine import machine_of, machines_of
 from tests.properties.strategies import COLLECTIVES, OPERATORS, machines
-from workloads.catalog import find_model
+from workloads.catalog import find_model, model_names
 from workloads.operator import Operator
 from workloads.scenario import Decode, Prefill
 
@@ -89,3 +90,11 @@ def test_every_chip_of_the_catalogue_has_energy_and_area(name: str) -> None:
     e = estimate(find_model("gpt2"), system, Prefill(prompt=128.0))
     assert 0.0 < as_float(e.energy_j) < 1e4 and 0.0 < as_float(e.area_m2) < 1.0
     assert all(as_float(tier_j_per_byte(t, m)) > 0.0 for m in machines_of(system) for t in m.tiers)
+
+
+@pytest.mark.parametrize("name", ["h100-sxm", "tpu-v4", "attacc-bank"])
+def test_every_model_of_the_catalogue_has_energy(name: str) -> None:
+    system = find_system(name)
+    for model in model_names():
+        e = api.estimate(model, on=system)
+        assert 0.0 < as_float(e.energy_j) < 1e9 and len(e.energy.operators) == len(e.costs), model
