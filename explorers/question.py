@@ -23,6 +23,7 @@ from magnitudes.program import Program, compiled
 from magnitudes.sparsity import sparse
 from magnitudes.symbol import Formula
 from simulator.estimate import estimate
+from simulator.offload.choice import Offload
 from simulator.result import Estimate
 from workloads.model import Model
 from workloads.scenario import Scenario
@@ -59,6 +60,8 @@ class Question:
         Whether two engines of a chip may share the experts or heads of an operator.
     overlap : bool
         Whether the sums behind a product are exchanged while it is computed.
+    offload : Offload, optional
+        Which weights and caches lie behind main memory.
     activation_dtype, kv_dtype : str, optional
         Formats of what enters matrix products and of keys and values, where they do not follow from the weights'.
     """
@@ -74,6 +77,7 @@ class Question:
     correction: bool = True
     coprocess: bool = True
     overlap: bool = False
+    offload: Offload | None = None
     sparsity: Any = None
     activation_dtype: str | None = None
     kv_dtype: str | None = None
@@ -96,6 +100,7 @@ class Question:
             fidelity=self.fidelity,
             timing=self.timing,
             spill=self.spill,
+            offload=self.offload,
             correction=self.correction,
             coprocess=self.coprocess,
             overlap=self.overlap,

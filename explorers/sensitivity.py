@@ -26,7 +26,7 @@ def parameters(question: Question) -> list[str]:
     beside = {tier for e in engines for tier in e.beside}
     used_links = {level.link.name for level in question.system.fabric} if float_or_one(question.cut.chips) > 1 else set()
     spill = question.system.chip.spill_tier(engine)
-    tiers = beside | ({spill.name} if spill and question.spill else set())
+    tiers = beside | ({spill.name} if spill and (question.spill or question.offload) else set())
     groups = {f"{e.name}.{g}" for e in engines for g in ("matrix", "vector")}
     names = {e.name for e in engines}
     kept: dict[str, None] = {}

@@ -17,6 +17,7 @@ from magnitudes.datatypes import AnyDataType, data_type, data_type_choice
 from magnitudes.errors import InputError
 from magnitudes.sparsity import sparse
 from simulator import estimate as spine
+from simulator.offload.choice import Offload
 from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
 from workloads.catalog import find_model
@@ -149,6 +150,7 @@ def estimate(
     correction: bool = True,
     coprocess: bool = True,
     overlap: bool = False,
+    offload: str | Offload | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
     draft: str | Model | None = None,
     sparsity: Any = None,
@@ -182,6 +184,8 @@ def estimate(
         Whether two engines of a chip may share the experts or heads of an operator.
     overlap : bool
         Whether the sums behind a product are exchanged while it is computed, as on hardware or in kernels that fuse both.
+    offload : str or Offload, optional
+        Which weights and caches lie behind main memory: ``"weights=host:0.5,kv=ssd"``.
     set : mapping of str to float or array, optional
         Hardware numbers to change, by path: ``{"hbm.bandwidth": np.linspace(2e12, 8e12, 100)}``.
     sparsity : str, float or array of shape (designs,), optional
@@ -210,7 +214,14 @@ def estimate(
     >>> e.bound
     'hbm'
     """
-    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess, "overlap": overlap}
+    how: dict[str, Any] = {
+        "fidelity": fidelity,
+        "timing": timing,
+        "spill": spill,
+        "correction": correction,
+        "coprocess": coprocess,
+        "overlap": overlap,
+    } | _behind(offload)
     of = Adapted(model(of), lora) if lora is not None else of
     of = Speculating(model(of), model(draft)) if draft is not None else of
     of = with_groups(of, on, fuse) if fuse else of
@@ -221,6 +232,11 @@ def estimate(
     if sparsity is not None:
         numbers = replace(numbers, weight=sparse(numbers.weight, sparsity))
     return spine.estimate(q.model, q.system, q.scenario, q.cut, numbers, **how)
+
+
+def _behind(offload: str | Offload | None) -> dict[str, Any]:
+    """The option that says what lies behind main memory."""
+    return {"offload": Offload.read(offload) if isinstance(offload, str) else offload}
 
 
 def question(
@@ -239,13 +255,14 @@ def question(
     correction: bool = True,
     coprocess: bool = True,
     overlap: bool = False,
+    offload: str | Offload | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
 ) -> Question:
     """A question to be compiled and asked of many designs.
 
     Parameters
     ----------
-    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, overlap, set
+    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, overlap, offload, set
         As in `estimate`.
     data_types : tuple of str
         Formats that a design's ``dtype`` picks from.
@@ -263,7 +280,14 @@ def question(
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
     asked = scenario or default_scenario(found)
-    how: dict[str, Any] = {"fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess, "overlap": overlap}
+    how: dict[str, Any] = {
+        "fidelity": fidelity,
+        "timing": timing,
+        "spill": spill,
+        "correction": correction,
+        "coprocess": coprocess,
+        "overlap": overlap,
+    } | _behind(offload)
     return Question(found, machine, asked, cut, data_types, **how)
 
 

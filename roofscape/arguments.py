@@ -140,6 +140,7 @@ def add_question(parser: Parser) -> None:
         metavar="OP+OP",
         help="operators that run as one section, on a streaming chip: gate_up+activation+down",
     )
+    how.add_argument("--offload", type=name, metavar="KIND=TIER", help="weights or caches that lie behind main memory: weights=host:0.5,kv=ssd")
     how.add_argument("--set", type=setting, action="append", default=[], metavar="PATH=VALUE", help="change a hardware number: --set hbm.bandwidth=4TB/s,8TB/s")
 
 

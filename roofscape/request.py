@@ -115,6 +115,7 @@ def requests(options: argparse.Namespace, on: str) -> Request:
         "correction": options.correction,
         "coprocess": options.coprocess,
         "overlap": options.overlap,
+        "offload": options.offload,
     }
     return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
 

@@ -14,6 +14,7 @@ from simulator.cost import Cost
 from simulator.feasibility import check_phase, check_sizes, legal_cut
 from simulator.kernels.timing import Timing
 from simulator.memory import memory_use
+from simulator.offload.choice import Offload
 from simulator.placement.place import placed_costs
 from simulator.placement.places import places_of
 from simulator.placement.residency import homes_of
@@ -36,6 +37,7 @@ def estimate(
     fidelity: str = "tile",
     timing: str = "graph",
     spill: bool = False,
+    offload: Offload | None = None,
     correction: bool = True,
     coprocess: bool = True,
     overlap: bool = False,
@@ -57,6 +59,8 @@ def estimate(
         How kernels are started: ``kernel`` (their own time alone), ``graph`` (replayed from a graph) or ``eager`` (one by one).
     spill : bool
         Whether what does not fit main memory may lie in the tier behind it, read once a pass while the engine computes.
+    offload : Offload, optional
+        Which weights and caches lie behind main memory, whatever room there is; instead of `spill`.
     correction : bool
         Whether the learned correction is applied on top of the tile law's physics.
     coprocess : bool
@@ -81,7 +85,7 @@ def estimate(
     loads = tuple(model.workload(run, cut, formats) for run in runs)
     costs = tuple(placed_costs(load, places, coprocess=coprocess) for load in loads)
     costs = tuple(exposed(own) for own in costs) if overlap else costs
-    memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places))
+    memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places), offload=offload)
     passes = tuple(_pass(run, load, own, fetched(own, memory, machine), cut) for run, load, own in zip(runs, loads, costs, strict=True))
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
     if isinstance(model, Composition):

@@ -16,6 +16,7 @@ from hardware_specs.schema import Tier
 from magnitudes.arrays import Condition, Real, both, largest, maximum, minimum, total, where
 from magnitudes.units import show
 from simulator.machine import Machine
+from simulator.offload.choice import Offload
 from workloads.graph import Workload
 
 # What the runtime keeps for itself on a discrete accelerator: context, library workspaces, communication buffers. Assumed:
@@ -112,10 +113,14 @@ class MemoryUse:
         found: Condition = first.over_byte <= self.spilled_byte  # not over - spilled: that may leave a rounding error
         for tier in others:
             found = both(found, tier.over_byte <= 0.0)
+        for tier in self.behind:
+            found = both(found, tier.over_byte <= 1.0)  # a byte: what filled a tier exactly may be over by a rounding error
         return found
 
 
-def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool, homes: Mapping[str, TierUse] | None = None) -> MemoryUse:
+def memory_use(
+    workloads: tuple[Workload, ...], machine: Machine, *, spill: bool, homes: Mapping[str, TierUse] | None = None, offload: Offload | None = None
+) -> MemoryUse:
     """The most that any pass of a scenario needs on one chip.
 
     Parameters
@@ -128,6 +133,13 @@ def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool
         Whether what does not fit may lie in the tiers behind main memory.
     homes : mapping of str to TierUse, optional
         What each memory is asked to hold, where engines stand beside several; the first engine's first.
+    offload : Offload, optional
+        What lies behind main memory whatever room there is; instead of spilling.
+
+    Raises
+    ------
+    InputError
+        If it names a tier that is not behind main memory.
     """
     state = largest([w.state_byte for w in workloads])
     active = largest([w.activation_byte for w in workloads])
@@ -135,7 +147,21 @@ def memory_use(workloads: tuple[Workload, ...], machine: Machine, *, spill: bool
     use = MemoryUse(workloads[0].weight_byte, state, active, workspace, machine.memory.capacity_byte, main=machine.memory.name)
     if homes:
         use = _over_all(tuple(replace(t, workspace_byte=workspace) if t.name == use.main else t for t in homes.values()), use.main)
+    if offload is not None:
+        return _offloaded(use, machine, offload)
     return _spilled(use, machine) if spill else use
+
+
+def _offloaded(use: MemoryUse, machine: Machine, offload: Offload) -> MemoryUse:
+    """What was asked to lie behind, in the tiers that are named; tiers that other engines stand beside are taken."""
+    first, *others = use.asked
+    taken = {t.name for t in others}
+    asked = offload.within(tuple(t.name for t in tiers_behind(machine) if t.name not in taken), machine.chip.name)
+    behind = tuple(
+        TierUse(t.name, t.capacity_byte, first.weight_byte * asked.share("weight", t.name), first.state_byte * asked.share("state", t.name))
+        for t in tiers_behind(machine)
+    )
+    return replace(use, spilled_byte=total(t.weight_byte + t.state_byte for t in behind), behind=behind)
 
 
 def _over_all(homes: tuple[TierUse, ...], main: str) -> MemoryUse:
@@ -177,14 +203,25 @@ def spill_s(use: MemoryUse, machine: Machine) -> Real | None:
     tiers = tiers_behind(machine)
     if not tiers or not use.behind:
         return None
-    over = use.asked[0].over_byte
-    read_s = largest([over / tiers[0].bandwidth_byte_per_s, *(t.total_byte / tier.bandwidth_byte_per_s for t, tier in zip(use.behind, tiers, strict=True))])
-    return where(over > 0.0, tiers[0].latency_s + read_s, 0.0)
+    return where(moved_byte(use) > 0.0, tiers[0].latency_s + largest(reads_s(use, machine).values()), 0.0)
+
+
+def reads_s(use: MemoryUse, machine: Machine) -> dict[str, Real]:
+    """What each tier behind takes to give what lies there, by name; the nearest is on the way of all of it [s]."""
+    tiers = tiers_behind(machine)
+    own = {t.name: t.total_byte / tier.bandwidth_byte_per_s for t, tier in zip(use.behind, tiers, strict=True)}
+    return {**own, tiers[0].name: maximum(own[tiers[0].name], moved_byte(use) / tiers[0].bandwidth_byte_per_s)}
+
+
+def moved_byte(use: MemoryUse) -> Real:
+    """Bytes that come from behind in a pass: what lies there, and what finds no place."""
+    return maximum(use.asked[0].over_byte, use.spilled_byte)
 
 
 def misfit_reason(use: MemoryUse) -> str:
     """Why a single design does not fit, and what would help."""
-    over = [t for t in use.asked if float(np.max(t.over_byte)) > 0.0] or [use.asked[0]]  # type: ignore[arg-type]
+    full = [t for t in use.behind if float(np.max(t.over_byte)) > 1.0]  # type: ignore[arg-type]
+    over = full or [t for t in use.asked if float(np.max(t.over_byte)) > 0.0] or [use.asked[0]]  # type: ignore[arg-type]
     spilled = ", ".join(f"{t.name} behind it {show(float(np.max(t.capacity_byte)), 'byte')}" for t in use.behind)  # type: ignore[arg-type]
     remedy = "more --tp or --pp, a smaller --batch or --dtype"
     return f"{'; '.join(_misfit(t) for t in over)}{', ' + spilled if spilled else ''}: {remedy}{'' if spilled else ', or --spill'}"

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from magnitudes.arrays import Real, maximum, minimum, total
+from magnitudes.arrays import Real, largest, maximum, minimum, total
 from simulator.cost import Cost
 from simulator.machine import Machine
-from simulator.memory import MemoryUse, spill_s, tiers_behind
+from simulator.memory import MemoryUse, moved_byte, reads_s, spill_s, tiers_behind
 from workloads.operator import Collective, Contraction, GroupedContraction, Transfer
 from workloads.sharding import Parallelism
 
+SHORTEST_S = 1e-30  # stands for no time where it is divided by
 PRODUCTS = (Contraction, GroupedContraction)
 
 
@@ -48,9 +49,13 @@ def fetched(costs: Sequence[Cost], use: MemoryUse, machine: Machine) -> tuple[Co
     if read_s is None:
         return ()
     behind = tiers_behind(machine)[0]
-    transfer = Transfer(name=f"fetch_from_{behind.name}", moved_byte=use.asked[0].over_byte, source=behind.name, target=machine.memory.name)
+    transfer = Transfer(name=f"fetch_from_{behind.name}", moved_byte=moved_byte(use), source=behind.name, target=machine.memory.name)
     wait_s = maximum(read_s - chain_s(costs), 0.0)
-    return (Cost(transfer, 1.0, wait_s, {behind.name: wait_s}),)
+    reads = reads_s(use, machine)
+    if len(reads) == 1:
+        return (Cost(transfer, 1.0, wait_s, {behind.name: wait_s}),)
+    longest_s = maximum(largest(reads.values()), SHORTEST_S)
+    return (Cost(transfer, 1.0, wait_s, {name: wait_s * (own_s / longest_s) for name, own_s in reads.items()}),)  # the slowest tier is waited for
 
 
 def step_s(latency_s: Real, cut: Parallelism, *, steady: bool) -> Real:

@@ -14,7 +14,9 @@ from magnitudes.errors import InputError
 from simulator.engines import cost_law
 from simulator.estimate import estimate
 from simulator.machine import machine_of
+from simulator.memory import misfit_reason
 from simulator.offload.block import Layer, layer_parts, layer_s, step_s
+from simulator.offload.choice import Offload
 from simulator.offload.swapping import contexts, swap_s, turns_s
 from simulator.reuse import Reuse
 from simulator.storage.flash import dense_byte, page_tokens, sparse_share, touched_share
@@ -118,6 +120,50 @@ def test_what_does_not_fit_goes_to_memory_then_to_the_drive(name: str) -> None:
     _, host, drive = found.memory.tiers
     assert host.total_byte == host.capacity_byte and drive.total_byte > 0.0
     assert found.time_s >= drive.total_byte / find_system(name).chip.tiers[-1].bandwidth_byte_per_s
+
+
+def offloaded(text: str, name: str = "a6000-ssd", **factors: float) -> Any:
+    system = scaled(find_system(name), {k.replace("_", "."): v for k, v in factors.items()})
+    return estimate(find_model("opt-13b"), system, Decode(batch=64.0, context=1536.0), offload=Offload.read(text))
+
+
+def test_what_is_asked_to_lie_behind_lies_there() -> None:
+    found = offloaded("weights=host:0.5,kv=SSD")
+    main, host, drive = found.memory.tiers
+    assert host.weight_byte == main.weight_byte == pytest.approx(found.memory.weight_byte / 2)
+    assert drive.state_byte == found.memory.state_byte and main.state_byte == 0.0
+    computed_s = sum(c.total_s for c in found.passes[0].costs[:-1])
+    assert found.time_s == pytest.approx(max(computed_s, 1e-6 + found.memory.state_byte / 7e9))  # host's share comes meanwhile
+    assert found.bound == "ssd" and found.feasible
+    assert offloaded("weights=host:0.5,kv=ssd", ssd_bandwidth=2.0).time_s < found.time_s
+
+
+def test_where_a_tier_is_too_small_the_design_is_infeasible() -> None:
+    small = offloaded("kv=host", host_capacity=0.5)
+    assert not small.feasible and "host has 68.7 GB" in misfit_reason(small.memory)
+    assert offloaded("kv=host").feasible
+    assert not offloaded("weights=host").feasible  # keys and values alone are more than main memory
+    rows: Any = estimate(
+        find_model("opt-13b"), find_system("a6000-ssd"), Decode(batch=np.array([1.0, 64.0, 256.0]), context=1536.0), offload=Offload.read("kv=host")
+    ).feasible
+    assert rows.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kv=sdd", "did you mean ssd?"), ("kvv=ssd", "did you mean kv?"), ("weights", "such as weights=TIER"), ("kv=gddr", "there are host, ssd"),
+        ("kv=ssd:2", "from 0 to 1"), ("kv=ssd,kv=host", "twice"),
+    ],
+)  # fmt: skip
+def test_wrong_offload_is_named(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words.replace("?", "[?]")):
+        offloaded(text)
+
+
+def test_a_drive_whose_engine_holds_the_cache_takes_no_weights() -> None:
+    with pytest.raises(InputError, match="no tier 'flash' free"):
+        offloaded("weights=flash", "a6000-csd")
 
 
 def test_columns_are_fast() -> None:
