@@ -25,8 +25,9 @@ def parameters(question: Question) -> list[str]:
     engines, engine = question.system.chip.engines, question.system.chip.engine
     beside = {tier for e in engines for tier in e.beside}
     used_links = {level.link.name for level in question.system.fabric} if float_or_one(question.cut.chips) > 1 else set()
-    spill = question.system.chip.spill_tier(engine)
-    tiers = beside | ({spill.name} if spill and (question.spill or question.offload) else set())
+    names_by_distance = [t.name for t in question.system.chip.tiers]
+    behind = names_by_distance[names_by_distance.index(engine.beside[-1]) + 1 :]
+    tiers = beside | set(behind if question.spill or question.offload else ())
     groups = {f"{e.name}.{g}" for e in engines for g in ("matrix", "vector")}
     names = {e.name for e in engines}
     kept: dict[str, None] = {}

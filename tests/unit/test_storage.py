@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import roofscape as rs
+from explorers.sensitivity import elasticities
 from hardware_specs.catalog import find_system
 from hardware_specs.fields import scaled
 from magnitudes.errors import InputError
@@ -183,3 +185,17 @@ def test_columns_are_fast() -> None:
         best = min(best, time.perf_counter() - start)
     print(f"{rows / best:,.0f} designs/s through all five laws")
     assert rows / best > 100_000
+
+
+def test_attention_on_the_host_reads_its_memory_not_the_way_to_it() -> None:
+    found = estimate(find_model("opt-13b"), find_system("a6000-xeon"), Decode(batch=64.0, context=1536.0))
+    attention = next(c for c in found.passes[0].costs if isinstance(c.operator, Attention))
+    assert attention.placed is not None and attention.placed.way == "cores"
+    assert attention.time_s >= attention.operator.byte / 128e9 and found.feasible
+    assert found.time_s < offloaded("kv=host").time_s  # 31.5 GB/s to the GPU
+    assert {t.name: t.state_byte > 1e9 for t in found.memory.tiers} == {"gddr": False, "ddr": True}
+
+
+def test_elasticities_name_the_drive_that_binds() -> None:
+    question = rs.question("opt-13b", on="a6000-ssd", scenario=Decode(batch=64.0, context=1536.0), offload="kv=ssd")
+    assert elasticities(question)["ssd.bandwidth"] == pytest.approx(-1.0, abs=0.02)
