@@ -25,6 +25,7 @@ SYSTEMS = {
     "t3": "roofscape.reproductions.t3",
     "ngpc": "roofscape.reproductions.ngpc",
     "genz": "roofscape.reproductions.genz",
+    "gpipe": "roofscape.reproductions.gpipe",
     "long-context": "roofscape.reproductions.long_context",
     "zero": "roofscape.reproductions.zero",
     "zero-offload": "roofscape.reproductions.zero_offload",
