@@ -7,6 +7,7 @@ from typing import Any
 
 EVALUATORS = {
     "estimate": "explorers.evaluators.estimator:Estimator",
+    "dram_controller": "explorers.evaluators.dram_controller:DramController",
 }
 """Kind, as a space's file names it -> where its class is; a class reads its own keys of the file by ``read(tree, mistakes)``."""
 
