@@ -8,7 +8,11 @@ outer-approximation algorithm for a class of mixed-integer nonlinear programs*, 
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,7 +114,8 @@ class Relaxation:
         constraint = LinearConstraint(matrix, constraint.lb, constraint.ub - np.append(rows[:, -1] * -SHIFT, np.zeros(len(sizes))))
         cost = np.append(np.zeros(total), 1.0)
         kinds = np.append(np.ones(total), 0.0)
-        result = milp(cost, integrality=kinds, bounds=limits, constraints=constraint, options={"mip_rel_gap": gap / SHIFT, "time_limit": max(seconds, 0.1)})
+        with _quiet():
+            result = milp(cost, integrality=kinds, bounds=limits, constraints=constraint, options={"mip_rel_gap": gap / SHIFT, "time_limit": max(seconds, 0.1)})
         if result.status == 2:
             return NOTHING, None
         bound = -700.0 if result.mip_dual_bound is None else float(result.mip_dual_bound) - SHIFT
@@ -122,6 +127,25 @@ class Relaxation:
     def point(self, ranks: Places) -> Column:
         """Logarithms of the values at some ranks, shape (designs, axes)."""
         return np.stack([self.logs[i][ranks[:, i]] for i in range(len(self.axes))], axis=1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on the process's standard output: the solver prints a line there now and then, which would break what is printed as JSON."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # no standard output at all
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,22 @@ def figures(name: str) -> list[Any]:
     return [o["data"]["application/vnd.plotly.v1+json"] for o in outputs if "application/vnd.plotly.v1+json" in o.get("data", {})]
 
 
-def test_there_are_four() -> None:
-    assert [f.stem for f in sorted(FOLDER.glob("*.ipynb"))] == ["01_what_if", "02_reading_a_roofline", "03_bring_your_own", "04_shapes_matter"]
+def test_all_are_known() -> None:
+    assert [f.stem for f in sorted(FOLDER.glob("*.ipynb"))] == [
+        "01_what_if", "02_reading_a_roofline", "03_bring_your_own", "04_shapes_matter", "05_better_memory", "06_design_a_chip", "08_against_a_trace",
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "count"), [("02_reading_a_roofline.ipynb", 6), ("03_bring_your_own.ipynb", 2), ("04_shapes_matter.ipynb", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("02_reading_a_roofline.ipynb", 6),
+        ("03_bring_your_own.ipynb", 2),
+        ("04_shapes_matter.ipynb", 2),
+        ("05_better_memory.ipynb", 1),
+        ("06_design_a_chip.ipynb", 1),
+    ],
+)
 def test_figures_have_data_and_titled_axes(name: str, count: int) -> None:
     found = figures(name)
     assert len(found) == count
@@ -64,3 +75,24 @@ def test_257_is_a_bad_chunk_about_as_bad_as_published() -> None:
     assert said
     least, most = int(said[1]), int(said[2])
     assert 33 <= least <= most <= 150
+
+
+def test_capacity_buys_more_than_bandwidth_where_batches_are_small() -> None:
+    said = re.search(r"twice the bandwidth (\d\.\d+)x; twice the capacity and three times the batch (\d\.\d+)x", printed("05_better_memory.ipynb"))
+    assert said
+    assert 1.0 < float(said[1]) < float(said[2])
+
+
+def test_the_roofline_s_best_design_is_not_the_best() -> None:
+    text = printed("06_design_a_chip.ipynb")
+    assert re.search(r"gap [\d.]+e[-+]\d+: no design is better", text)
+    loss = re.search(r"([\d.]+)% above the best there", text)
+    assert loss
+    assert float(loss[1]) > 5.0
+
+
+def test_the_trace_is_predicted_as_well_as_validation_says() -> None:
+    said = re.search(r"mean over (\d+) groups: ([\d.]+)%", printed("08_against_a_trace.ipynb"))
+    assert said
+    assert int(said[1]) > 40
+    assert float(said[2]) <= 12.0
