@@ -180,7 +180,8 @@ def _fixed_s(library: PrefillLibrary | DecodeLibrary, operator: Attention, machi
     clocks = clocks + where(equal(operator.head_dim, 192.0), library.odd_clk, 0.0)
     if isinstance(library, PrefillLibrary) and operator.window is not None:
         clocks = clocks + library.window_clk
-    return clocks / _engine(machine).clock_hz + (timing.start_s - Timing("graph").start_s)
+    outside_s = timing.start_s - Timing("graph").start_s  # less than nothing where a kernel alone is timed: no more than the clocks are can be taken off
+    return maximum(clocks / _engine(machine).clock_hz + outside_s, 0.0)
 
 
 def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, name: str) -> tuple[Real, dict[str, Real]]:
