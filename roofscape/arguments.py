@@ -156,7 +156,9 @@ def add_output(parser: Parser) -> None:
 
 def add_exploration(parser: Parser) -> None:
     """Which space, by which explorers, at what budget."""
-    parser.add_argument("space", metavar="SPACE", nargs="?", help="a shipped space's name (--list), or the path of a YAML file")
+    parser.add_argument(
+        "space", metavar="SPACE", nargs="?", help="a shipped space's name (--list), or the path of a YAML file; several, separated by commas, with --race"
+    )
     parser.add_argument("--list", action="store_true", help="the shipped spaces and the explorers")
     parser.add_argument(
         "--with", dest="explorers", type=names, default=None, metavar="NAME", help="explorers, separated by commas (default: exact, else random)"
@@ -165,6 +167,9 @@ def add_exploration(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default: %(default)s)")
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="runs of each explorer, a seed each (default: %(default)s)")
     parser.add_argument("--setting", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the explorers")
+    parser.add_argument("--race", metavar="FILE", type=name, help="compare explorers at 50, 200 and 1000 designs up to --budget, the truth known: Markdown")
+    parser.add_argument("--lottery", action="store_true", help="with --race: each explorer under every combination of its settings, too")
+    parser.add_argument("--workers", type=workers, default=1, metavar="N", help="with --race: processes (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several explorers or seeds run")
     parser.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
 

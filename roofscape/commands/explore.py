@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from explorers.base import EXPLORERS, SOLVERS, explorer_names, hyperparameters, loaded
+from explorers.base import EXPLORERS, SOLVERS, explorer_class, explorer_names, hyperparameters, loaded
 from explorers.exactness import can_be_proved
+from explorers.race import lottery, race
 from explorers.space.catalog import find_space, space_names
 from explorers.space.space import DesignSpace
 from explorers.study import Study, explore
@@ -17,6 +18,10 @@ from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 from roofscape.files import check_writable, write_whole
 from roofscape.report.progress import progress_bar
+from roofscape.report.race import race_text
+
+BUDGETS = (50, 200, 1000)
+RACED = ["random", "sobol", "annealing", "descent", "genetic", "ants", "tpe", "nsga2"]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -27,11 +32,12 @@ def run(options: argparse.Namespace) -> None:
     if options.space is None:
         raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
     check_writable(options.html)
+    if options.race:
+        _race(options)
+        return
     space = find_space(options.space)
     names = options.explorers or ["exact" if can_be_proved(space) else "random"]
-    for name in names:
-        if name not in explorer_names():
-            raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
+    _check_names(names)
     studies = _studies(space, names, options)
     if options.html:
         from roofscape.report.exploration_page import exploration_page
@@ -43,6 +49,30 @@ def run(options: argparse.Namespace) -> None:
     from roofscape.report.exploration import show_studies
 
     show_studies(space, studies)
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if name not in explorer_names():
+            raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
+
+
+def _race(options: argparse.Namespace) -> None:
+    """Compare explorers on one space or several, and write what came out."""
+    check_writable(options.race)
+    spaces, names = [s.strip() for s in options.space.split(",")], options.explorers or RACED
+    _check_names(names)
+    budgets = [b for b in BUDGETS if b < options.budget] + [options.budget]
+    solvers = [n for n in names if n in SOLVERS]
+    if solvers:
+        raise InputError(f"{solvers[0]} has no budget: it tells the truth of a race, and does not run in it")
+    with progress_bar("race") as tell:
+        found = race(spaces, names, budgets, options.seeds, options.workers, tell)
+    lotteries = {(s, n): lottery(s, n, budgets) for s in spaces for n in names if explorer_class(n).settings_tried} if options.lottery else None
+    flags = f" --workers {options.workers}" * (options.workers > 1) + " --lottery" * options.lottery
+    command = f"roofscape explore {options.space} --with {','.join(names)} --budget {options.budget} --seeds {options.seeds}{flags} --race {options.race}"
+    write_whole(options.race, race_text(found, command, lotteries))
+    print(f"{options.race}: {len(spaces)} spaces, {len(names)} explorers, {options.seeds} seeds")
 
 
 def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) -> list[Study]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from explorers.race import Entry, Race, Truth, entry_of, lottery, median_interval, needed, race, share, truth_of
 from explorers.space.catalog import find_space
 from explorers.study import explore, reference_of
+from roofscape.cli import main
 
 SPACE = "h100-like-decode"
 
@@ -67,3 +70,14 @@ def test_an_entry_counts_distinct_designs() -> None:
     entry = entry_of(space, SPACE, "random", studies, truth_of(space), (10, 30))
     assert entry.seeds == 3
     assert entry.seconds_per_design > 0.0
+
+
+def test_a_race_is_written_by_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "RACE.md"
+    asked = ["explore", f"{SPACE},pim-placement", "--with", "random,genetic", "--seeds", "3", "--budget", "60", "--race", str(out)]
+    assert main(asked) == 0
+    text = out.read_text(encoding="utf-8")
+    for said in (f"## {SPACE}", "## pim-placement", "## Ranks at 50 designs", "## Ranks at 60 designs", "known from trying all", "| genetic |"):
+        assert said in text
+    assert main([*asked[:3], "exact", *asked[4:]]) == 2
+    assert "tells the truth of a race" in capsys.readouterr().err
