@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -65,6 +65,9 @@ class Cost:
         They overlap, so that they do not add to `time_s`; the largest is the bound.
     placed : Placed, optional
         Which engine runs it, where the chip has several.
+    counts : mapping of str to Real
+        Events of one call, where the law counts them: ``columns`` and ``rows`` that the fullest unit near memory accesses and opens, ``bus_byte``
+        that its channels carry.
     """
 
     operator: Operator
@@ -72,6 +75,7 @@ class Cost:
     time_s: Real
     parts: Mapping[str, Real]
     placed: Placed | None = None
+    counts: Mapping[str, Real] = field(default_factory=dict)
 
     @property
     def total_s(self) -> Real:

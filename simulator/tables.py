@@ -49,7 +49,8 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
         ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
         ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``; where several run as one,
         their names under ``fused`` and the ``sections`` that they were cut into;
-        ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s].
+        ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s]; ``counts`` of
+        events (columns, rows and bytes on the bus of units near memory), where the law has them.
     """
     return _design(estimate, _tree(estimate), index)
 
@@ -156,6 +157,7 @@ def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str,
         "flop": operator.flop,
         "byte": operator.byte,
         "parts": dict(cost.parts),
+        "counts": dict(cost.counts),
         **({"fused": tuple(o.name for o in operator.operators), "sections": operator.sections} if isinstance(operator, Fused) else {}),
     }
 

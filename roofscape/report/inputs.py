@@ -37,6 +37,17 @@ def others(operator: Mapping[str, Any]) -> str:
     return ", ".join(f"{way} {show(time_s, 's')}" for way, time_s in operator["engines"].items() if way != operator["engine"])
 
 
+def near_memory_line(design: Design) -> str:
+    """How well units near memory use its rows and their time; empty where there are none, or the law counts no commands."""
+    counted = [o for o in design["operators"] if o["counts"].get("columns")]
+    if not counted:
+        return ""
+    columns, rows = (sum(o["count"] * o["counts"][kind] for o in counted) for kind in ("columns", "rows"))
+    busy = sum(o["count"] * max(s for name, s in o["parts"].items() if name.split()[-1] == "bank") for o in counted)
+    whole = sum(o["count"] * o["time_s"] for o in design["operators"])
+    return f"{1.0 - rows / columns:.1%} of column accesses near memory hit an open row; columns are read {busy / whole:.0%} of the time"
+
+
 def inputs_of(design: Design) -> dict[str, str]:
     """What was asked, by name: scenario, cut, formats, and the hardware numbers that were set."""
     said = [n for n in NAMES if design.get(n) is not None and not (n in UNUSUAL and design[n] == 0.0)]

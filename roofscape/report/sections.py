@@ -7,7 +7,7 @@ from typing import Any
 
 from magnitudes.units import show
 from roofscape.report.html import element, table, text
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, others, several_engines, throughput_unit
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, near_memory_line, others, several_engines, throughput_unit
 
 Design = Mapping[str, Any]
 PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
@@ -70,6 +70,8 @@ def remarks(design: Design) -> str:
                 class_="remark",
             )
         )
+    if near := near_memory_line(design):
+        lines.append(text("p", near, class_="remark"))
     return "".join([*lines, *(text("p", note, class_="remark") for note in design["notes"])])
 
 

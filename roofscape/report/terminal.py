@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magnitudes.units import show
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, others, several_engines, throughput_unit
+from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, near_memory_line, others, several_engines, throughput_unit
 
 BARS = " ▏▎▍▌▋▊▉█"
 
@@ -87,7 +87,8 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
     lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
     shares = sorted(design["bounds"].items(), key=lambda item: -item[1])
     lines.append(f"  bound       {design['bound']:>10}   " + ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005))
-    return lines
+    near = near_memory_line(design)
+    return [*lines, f"  rows        {near}"] if near else lines
 
 
 def _interval(design: Mapping[str, Any], key: str) -> str:

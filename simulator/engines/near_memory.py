@@ -14,7 +14,8 @@ from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError
 from simulator.near_memory.attention import attention_parts
-from simulator.near_memory.bus import crossing_byte, read_out_s
+from simulator.near_memory.bus import bus_byte_per_s, crossing_byte, read_out_s
+from simulator.near_memory.layout import COLUMNS, ROWS
 from simulator.near_memory.product import product_parts
 from simulator.near_memory.timeline import check_timing, refreshing_s
 from simulator.reuse import Reuse
@@ -45,13 +46,15 @@ def near_memory_law(machine: Machine, timing: Timing, library: str = "") -> Cost
             time_s, parts = exchange_parts(operator, machine, timing, library)
             return Cost(operator, count, time_s, parts)
         time_s, parts = _busy(operator, engine, machine)
+        counts = {name: parts.pop(name) for name in (COLUMNS, ROWS) if name in parts}
+        counts["bus_byte"] = parts["bus"] * bus_byte_per_s(engine, machine)
         floor = roofs(operator, machine)
         least_s = largest(floor.values())
         if "bank" in parts:
             parts["bank"] = maximum(parts["bank"], floor.pop(machine.memory.name))  # one and the same resource
             parts["refresh"] = refreshing_s(time_s, engine, alone=timing.context == "kernel")
             time_s = time_s + parts["refresh"]
-        return Cost(operator, count, maximum(time_s, least_s) + engine.start_s, {**parts, "launch": engine.start_s, **floor})
+        return Cost(operator, count, maximum(time_s, least_s) + engine.start_s, {**parts, "launch": engine.start_s, **floor}, counts=counts)
 
     return CostLaw("tile", cost)
 
@@ -64,7 +67,7 @@ def _busy(operator: Operator, engine: NearMemoryEngine, machine: Machine) -> tup
         return attention_parts(operator, engine, machine)
     if isinstance(operator, Contraction | GroupedContraction | Convolution):
         parts = product_parts(operator, engine, machine)
-        return total(parts.values()), parts
+        return total(s for name, s in parts.items() if name not in (COLUMNS, ROWS)), parts
     parts = {
         "companion": operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic),
         "bus": read_out_s(crossing_byte(operator, engine), engine, machine),

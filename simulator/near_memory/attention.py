@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from hardware_specs.schema import NearMemoryEngine
 from magnitudes.arrays import Real, ceil, floor, maximum, minimum
 from simulator.machine import Machine
-from simulator.near_memory.layout import HeadShare, head_share, ports, row_columns, width_units
+from simulator.near_memory.layout import COLUMNS, ROWS, HeadShare, head_share, ports, row_columns, width_units
 from simulator.near_memory.timeline import exposed_s, interval_s, short_s
 from workloads.operator import Attention
 
@@ -75,7 +75,7 @@ class Columns:
 
 
 def attention_parts(operator: Attention, engine: NearMemoryEngine, machine: Machine) -> tuple[Real, dict[str, Real]]:
-    """Time of attention without refresh, and what columns, row switches, bus and softmax unit take of it [s]."""
+    """Time of attention without refresh, what columns, row switches, bus and softmax unit take of it [s], and the commands of the fullest unit."""
     positions = operator.pairs / operator.q_len  # the mean over the queries of a causal prompt
     share = head_share(positions, operator.head_dim, operator.state.byte, engine)
     queries = ceil(operator.q_len * operator.heads / operator.kv_heads / engine.vectors)  # passes over a head's keys
@@ -84,8 +84,9 @@ def attention_parts(operator: Attention, engine: NearMemoryEngine, machine: Mach
     softmax_s = operator.vector_flop / (operator.batch * operator.kv_heads * queries) * engine.channels / machine.vector_flop_per_s(operator.arithmetic)
     pair_s, single_s = _pair_s(columns, moves, softmax_s), _single_s(columns, moves, softmax_s, engine)
     time_s = _waves_s(waves, pair_s, single_s)
+    accesses, rows = waves * 2.0 * share.slices * share.positions, waves * 2.0 * share.rows
     parts = {
-        "bank": waves * 2.0 * share.slices * share.positions * interval_s(engine), "activate": waves * 2.0 * share.rows * exposed_s(engine),
+        "bank": accesses * interval_s(engine), "activate": rows * exposed_s(engine), COLUMNS: accesses, ROWS: rows,
         "bus": waves * (moves.query_s + columns.chunks * moves.scores_s + moves.weights_s + columns.slices * moves.result_s), "companion": waves * softmax_s,
     }  # fmt: skip
     return time_s, parts

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hardware_specs.schema import NearMemoryEngine
 from magnitudes.arrays import Real, ceil, maximum, minimum
 
+COLUMNS, ROWS = "columns", "rows"  # commands of the fullest unit, beside what they take
+
 
 @dataclass(frozen=True, slots=True)
 class Share:

@@ -14,7 +14,7 @@ from magnitudes.arrays import Real, ceil
 from simulator.cost import fastest
 from simulator.machine import Machine
 from simulator.near_memory.bus import broadcast_s, read_out_s
-from simulator.near_memory.layout import matrix_share
+from simulator.near_memory.layout import COLUMNS, ROWS, matrix_share
 from simulator.near_memory.timeline import exposed_s, interval_s
 from workloads.operator import Contraction, Convolution, GroupedContraction, Residency
 
@@ -65,7 +65,7 @@ def stored(operator: Contraction | GroupedContraction | Convolution) -> Stored:
 
 
 def product_parts(operator: Contraction | GroupedContraction | Convolution, engine: NearMemoryEngine, machine: Machine) -> dict[str, Real]:
-    """What banks, row switches, bus and companion each take of a product, one after another [s]."""
+    """What banks, row switches, bus and companion each take of a product, one after another [s], and the commands of the fullest unit."""
     product = stored(operator)
     ways = []
     for cut in CUTS:
@@ -86,4 +86,5 @@ def _parts(product: Stored, cut: float, engine: NearMemoryEngine, machine: Machi
     bus_s = bus_s + read_out_s(all_vectors * product.outputs * product.output_byte * cut, engine, machine)
     if product.arrives:
         bus_s = bus_s + read_out_s(product.matrices * product.outputs * product.depth * product.stored_byte, engine, machine)
-    return {"bank": passes * share.columns * interval_s(engine), "activate": passes * share.rows * exposed_s(engine), "bus": bus_s}
+    columns, rows = passes * share.columns, passes * share.rows
+    return {"bank": columns * interval_s(engine), "activate": rows * exposed_s(engine), "bus": bus_s, COLUMNS: columns, ROWS: rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from magnitudes.arrays import Real, choose, equal, minimum, where
 from simulator.cost import Cost, Placed
@@ -61,14 +61,18 @@ def _fastest(node: Node, own: Sequence[Way], places: Sequence[float] = (), home:
     """The fastest way, or the fastest beside the memory that was chosen, with what the operator waits for its activations."""
     if len(own) == 1 and wait_s is None:
         way = own[0]
-        return Cost(node.operator, node.count, way.time_s, way.parts, Placed((way.name,), (way.time_s,), 0.0, way.shares))
+        return Cost(node.operator, node.count, way.time_s, way.parts, Placed((way.name,), (way.time_s,), 0.0, way.shares), way.counts)
     best_s, choice = _choice(own, places, home)
     time_s = best_s if wait_s is None else best_s + wait_s
-    parts = {name: choose(choice, [w.parts.get(name, 0.0) for w in own]) for name in dict.fromkeys(n for w in own for n in w.parts)}
+    parts, shares, counts = (_chosen(choice, [getattr(w, kind) for w in own]) for kind in ("parts", "shares", "counts"))
     if wait_s is not None:
         parts[BETWEEN] = parts.get(BETWEEN, 0.0) + wait_s
-    shares = {name: choose(choice, [w.shares.get(name, 0.0) for w in own]) for name in dict.fromkeys(n for w in own for n in w.shares)}
-    return Cost(node.operator, node.count, time_s, parts, Placed(tuple(w.name for w in own), tuple(w.time_s for w in own), choice, shares))
+    return Cost(node.operator, node.count, time_s, parts, Placed(tuple(w.name for w in own), tuple(w.time_s for w in own), choice, shares), counts)
+
+
+def _chosen(choice: Real, options: Sequence[Mapping[str, Real]]) -> dict[str, Real]:
+    """One of several mappings, by number and name by name; nothing of what it does not have."""
+    return {name: choose(choice, [own.get(name, 0.0) for own in options]) for name in dict.fromkeys(n for own in options for n in own)}
 
 
 def _choice(own: Sequence[Way], places: Sequence[float], home: Real) -> tuple[Real, Real]:

@@ -34,6 +34,8 @@ class Way:
         As in `simulator.cost.Cost`.
     shares : mapping of str to Real
         Share of the work by engine.
+    counts : mapping of str to Real
+        Events of one call, as in `simulator.cost.Cost`.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Way:
     time_s: Real
     parts: Mapping[str, Real]
     shares: Mapping[str, Real]
+    counts: Mapping[str, Real]
 
 
 def ways(node: Node, places: tuple[Place, ...], reuse: Reuse, *, coprocess: bool) -> tuple[Way, ...]:
@@ -67,7 +70,7 @@ def ways(node: Node, places: tuple[Place, ...], reuse: Reuse, *, coprocess: bool
 def _alone(operator: Operator, count: Real, place: Place, places: tuple[Place, ...], reuse: Reuse) -> Way:
     cost = place.law.cost(operator, count, reuse)
     parts = cost.parts if isinstance(operator, Collective) else {_label(place, places, name): s for name, s in cost.parts.items()}
-    return Way(place.name, place.home, cost.time_s, parts, {place.name: 1.0})
+    return Way(place.name, place.home, cost.time_s, parts, {place.name: 1.0}, cost.counts)
 
 
 def _label(place: Place, places: tuple[Place, ...], part_name: str) -> str:
@@ -92,5 +95,5 @@ def _together(node: Node, whole: Real, a: tuple[Place, Way], b: tuple[Place, Way
             sent_s = path_s(halves[1].byte_of(Residency.ACTIVATION) + halves[1].byte_of(Residency.OUTPUT), a[0].home, b[0].home, a[0].machine.chip)
             time_s, parts[BETWEEN] = maximum(time_s, second.time_s + sent_s), sent_s
         shares = {a[0].name: own / (own + other), b[0].name: other / (own + other)}
-        found.append(Way(f"{a[0].name}{TOGETHER}{b[0].name}", a[0].home, time_s, parts, shares))
+        found.append(Way(f"{a[0].name}{TOGETHER}{b[0].name}", a[0].home, time_s, parts, shares, {**first.counts, **second.counts}))
     return tuple(found)

@@ -40,7 +40,7 @@ def test_keys_and_their_types_are_stable(run: Run) -> None:
     }  # fmt: skip
     kinds = {k: type(v).__name__ for k, v in design["operators"][0].items()}
     assert kinds == {"name": "str", "kind": "str", "phase": "str", "count": "float", "time_s": "float", "bound": "str", "flop": "float", "byte": "float",
-                     "interval90": "list", "parts": "dict", "engine": "str", "engines": "dict"}  # fmt: skip
+                     "interval90": "list", "parts": "dict", "counts": "dict", "engine": "str", "engines": "dict"}  # fmt: skip
 
 
 def test_operators_of_a_step_add_to_its_time(run: Run) -> None:
