@@ -35,7 +35,7 @@ def estimate(
     formats: Precision | None = None,
     *,
     fidelity: str = "tile",
-    timing: str = "graph",
+    timing: str | Timing = "graph",
     spill: bool = False,
     offload: Offload | None = None,
     correction: bool = True,
@@ -55,7 +55,7 @@ def estimate(
         bf16 throughout, if not said. Any number in these five may be a column: a row is a design.
     fidelity : str
         ``roofline`` (the physical floor) or ``tile`` (kernel by kernel).
-    timing : str
+    timing : str or Timing
         How kernels are started: ``kernel`` (their own time alone), ``graph`` (replayed from a graph) or ``eager`` (one by one).
     spill : bool
         Whether what does not fit main memory may lie in the tier behind it, read once a pass while the engine computes.
@@ -91,8 +91,9 @@ def estimate(
     if isinstance(model, Composition):
         experts = expert_memory(model, loads, memory, machine, cut.chips)
         memory, passes, notes = with_experts_behind(memory, experts), switched(passes, model, experts), (*notes, *experts.notes)
-    confidence = Confidence(tuple(p.machine for p in places), Timing(timing), law.fidelity)
-    return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, timing, passes, memory, legal, notes, confidence)
+    context = timing if isinstance(timing, Timing) else Timing(timing)
+    confidence, how = Confidence(tuple(p.machine for p in places), context, law.fidelity), context.context
+    return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, how, passes, memory, legal, notes, confidence)
 
 
 def _pass(run: Pass, load: Workload, costs: tuple[Cost, ...], fetch: tuple[Cost, ...], cut: Parallelism) -> PassEstimate:

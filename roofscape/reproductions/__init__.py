@@ -20,6 +20,8 @@ SYSTEMS = {
     "sdpa-dataflow": "roofscape.reproductions.sdpa_dataflow",
     "instinfer": "roofscape.reproductions.instinfer",
     "attacc": "roofscape.reproductions.attacc",
+    "duplex": "roofscape.reproductions.duplex",
+    "pim-gpt": "roofscape.reproductions.pim_gpt",
     "intar": "roofscape.reproductions.intar",
     "lut-tensor-core": "roofscape.reproductions.lut_tensor_core",
     "t3": "roofscape.reproductions.t3",

@@ -8,6 +8,7 @@ from hardware_specs.schema import Chip, System
 from magnitudes.arrays import Real, maximum, minimum
 from magnitudes.names import nearest
 from simulator.engines import cost_law
+from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError, machines_of
 from workloads.operator import (
@@ -49,7 +50,7 @@ class Place:
         return self.machine.memory.name
 
 
-def places_of(system: System, fidelity: str, timing: str, *, correction: bool) -> tuple[Place, ...]:
+def places_of(system: System, fidelity: str, timing: str | Timing, *, correction: bool) -> tuple[Place, ...]:
     """All engines of a system's chips with their laws, the first one first.
 
     Raises
