@@ -47,7 +47,8 @@ def near_memory_law(machine: Machine, timing: Timing, library: str = "") -> Cost
             return Cost(operator, count, time_s, parts)
         time_s, parts = _busy(operator, engine, machine)
         counts = {name: parts.pop(name) for name in (COLUMNS, ROWS) if name in parts}
-        counts["bus_byte"] = parts["bus"] * bus_byte_per_s(engine, machine)
+        if "bus" in parts:  # channels of flash have none
+            counts["bus_byte"] = parts["bus"] * bus_byte_per_s(engine, machine)
         floor = roofs(operator, machine)
         least_s = largest(floor.values())
         if "bank" in parts:
