@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from explorers.base import EXPLORERS, SOLVERS, build, explorer_names, loaded
+from explorers.diagnosis import conflict, missing_figures
 from explorers.pareto import Front, hypervolume
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, Places, Scores
@@ -230,6 +231,8 @@ def explore(
             progress(log.count)
     seconds = time.perf_counter() - start
     note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: {STALLED} asks in a row brought none that is new"
+    note = "; ".join(n for n in (note, missing_figures(space, log.places, log.scores), "" if log.scores.feasible.any() else conflict(space)) if n)
     if space.size <= log.count:
-        return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, 0.0, "every design was evaluated")
+        note = "; ".join(["every design was evaluated", *([note] if note else [])])
+        return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, 0.0, note)
     return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, None, note)

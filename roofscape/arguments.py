@@ -170,6 +170,7 @@ def add_exploration(parser: Parser) -> None:
     parser.add_argument("--race", metavar="FILE", type=name, help="compare explorers at 50, 200 and 1000 designs up to --budget, the truth known: Markdown")
     parser.add_argument("--lottery", action="store_true", help="with --race: each explorer under every combination of its settings, too")
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="with --race: processes (default: %(default)s)")
+    parser.add_argument("--spec", metavar="YAML", type=name, help="write the best design's chip as a spec, for --on")
     parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several explorers or seeds run")
     parser.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")
 

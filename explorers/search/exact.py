@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from explorers.diagnosis import conflict
 from explorers.exactness import can_be_proved
 from explorers.proof import branch, outer
 from explorers.proof.incumbent import Incumbent
@@ -54,6 +55,7 @@ def solve(space: DesignSpace, progress: Progress | None = None, gap: float = GAP
             progress(incumbent.evaluated)
     if incumbent.places is None:
         proven = "no design is feasible" if np.isinf(bound) else "no feasible design was found, and none is excluded"
+        proven = f"{proven}: {conflict(space)}"
         empty = np.zeros((0, len(space.axes)), dtype=np.int64)
         return Study("exact", space, 0, {}, empty, space.score(empty), incumbent.evaluated, time.perf_counter() - start, None, proven)
     distance = float(max(0.0, -np.expm1(min(bound, incumbent.log) - incumbent.log)))

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from explorers.diagnosis import conflict
 from explorers.pareto import Front, not_dominated
 from explorers.space.space import DesignSpace, Places, SpaceError
 from explorers.stream import cores
@@ -37,6 +38,9 @@ def solve(space: DesignSpace, progress: Progress | None = None) -> Study:
         tried += count
         if progress is not None:
             progress(tried)
+    if len(front.places) == 0:
+        note = f"no design is feasible: {conflict(space)}"
+        return Study("exhaustive", space, 0, {}, front.places, space.score(front.places), tried, time.perf_counter() - start, None, note)
     note = f"{front.dropped} designs of the front were left out to bound memory" if front.dropped else "every design was evaluated"
     return Study("exhaustive", space, 0, {}, front.places, space.score(front.places), tried, time.perf_counter() - start, 0.0, note)
 

@@ -98,12 +98,11 @@ def constraints(text: str) -> list[Constraint]:
     tree = whole.tree
     if not isinstance(tree, ast.Compare) or any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in (tree.left, *tree.comparators)):
         return [Constraint(whole.text, None, None, whole)]
-    sides = [tree.left, *tree.comparators]
+    sides = [Expression(ast.get_source_segment(whole.text, side) or ast.unparse(side), side) for side in (tree.left, *tree.comparators)]
     return [_one(op, a, b) for op, a, b in zip(tree.ops, sides, sides[1:], strict=False)]
 
 
-def _one(operator: ast.cmpop, a: ast.expr, b: ast.expr) -> Constraint:
-    left, right = (Expression(ast.unparse(side), side) for side in (a, b))
+def _one(operator: ast.cmpop, left: Expression, right: Expression) -> Constraint:
     sign = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}[type(operator)]
     text = f"{left.text} {sign} {right.text}"
     if isinstance(operator, ast.Eq):

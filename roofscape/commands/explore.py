@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from explorers.base import EXPLORERS, SOLVERS, explorer_class, explorer_names, hyperparameters, loaded
@@ -13,10 +14,12 @@ from explorers.exactness import can_be_proved
 from explorers.race import lottery, race
 from explorers.space.catalog import find_space, space_names
 from explorers.space.space import DesignSpace
+from explorers.space.spec import spec_of
 from explorers.study import Study, explore
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 from roofscape.files import check_writable, write_whole
+from roofscape.report.exploration import best_of
 from roofscape.report.progress import progress_bar
 from roofscape.report.race import race_text
 
@@ -32,6 +35,7 @@ def run(options: argparse.Namespace) -> None:
     if options.space is None:
         raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
     check_writable(options.html)
+    check_writable(options.spec)
     if options.race:
         _race(options)
         return
@@ -39,6 +43,8 @@ def run(options: argparse.Namespace) -> None:
     names = options.explorers or ["exact" if can_be_proved(space) else "random"]
     _check_names(names)
     studies = _studies(space, names, options)
+    if options.spec:
+        _write_spec(space, studies, options.spec)
     if options.html:
         from roofscape.report.exploration_page import exploration_page
 
@@ -85,6 +91,16 @@ def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) 
             own = {k: v for k, v in settings.items() if len(names) == 1 or k in _hyperparameters(name)}
             studies.append(explore(space, name, options.budget, seed, own, partial(_tell, tell, done, len(runs), name)))
     return studies
+
+
+def _write_spec(space: DesignSpace, studies: list[Study], path: str) -> None:
+    """The best design's chip, for ``--on``."""
+    if Path(path).suffix not in (".yaml", ".yml"):
+        raise InputError(f"{path} should end in .yaml: that is how --on knows a spec")
+    best = best_of(studies)
+    if best is None or best.best_row is None:
+        raise InputError(f"there is no design to write: {studies[0].note or 'none is feasible'}")
+    write_whole(path, spec_of(space, best.places[best.best_row], Path(path).stem))
 
 
 def _tell(tell: Callable[[int, int, str], None], done: int, runs: int, name: str, count: int) -> None:

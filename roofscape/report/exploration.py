@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.text import Text
+
 from explorers.base import EXPLORERS, loaded
 from explorers.space.axis import Axis
 from explorers.space.space import DesignSpace
@@ -44,8 +46,10 @@ def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     show_table(f"{space.name}: {space.size:.3g} designs", columns, rows)
     best = best_of(studies)
     if best is None or best.best is None:
-        console().print("no feasible design was found: loosen a constraint, or raise --budget")
+        console().print(Text(f"no feasible design was found; {studies[0].note}", style="red"))
         return
+    for note in dict.fromkeys(s.note for s in studies if s.note):
+        console().print(Text(f"note: {note}", style="yellow"))
     console().print()
     axes = {a.name: a for a in space.axes}
     show_table("best design", ["axis", "value"], [[name, shown(axes[name], value)] for name, value in best.best["design"].items()])

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 
+from explorers.diagnosis import conflict
 from explorers.space.catalog import find_space, space_names
 from explorers.space.file import read_space, space_tree
 from explorers.space.space import SpaceError
+from explorers.space.spec import spec_of
+from explorers.study import explore
+from hardware_specs.catalog import find_system
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss
 
@@ -98,3 +105,33 @@ def test_all_mistakes_at_once() -> None:
 def test_a_near_name_is_offered() -> None:
     with pytest.raises(NameMiss, match="h100-like-decode"):
         find_space("h100-like-decod")
+
+
+def test_a_design_is_a_spec_that_answers_the_same(tmp_path: Path) -> None:
+    space = read_space(SMALL.replace("hbm.bandwidth: {log", "tensor: {of: 'sm.matrix:factor', grid: [0.5, 2]}\n  hbm.bandwidth: {log"), "small")
+    for number, places in enumerate(space.sample(6, np.random.default_rng(2))):
+        file = tmp_path / f"found{number}.yaml"
+        file.write_text(spec_of(space, places, file.stem), encoding="utf-8")
+        chip = find_system(str(file))
+        question, design = space.problem.question(places)  # type: ignore[attr-defined]
+        outside = {k: v for k, v in design.items() if k in ("batch", "dtype")}
+        from_file = replace(question, system=replace(question.system, chip=chip.chip)).estimate(outside)
+        assert from_file.tpot_s == pytest.approx(question.estimate(design).tpot_s, rel=1e-12)
+
+
+def test_what_leaves_nothing_is_named() -> None:
+    never = read_space(SMALL.replace("hbm.bandwidth <= 3e12", "tpot_s <= 1e-6"), "small")
+    assert conflict(never).startswith("'tpot_s <= 1e-06' never holds") or "'tpot_s <= 1e-6' never holds" in conflict(never)
+    pair = read_space(SMALL.replace('"hbm.bandwidth <= 3e12"', '"hbm.bandwidth <= 1.5e12", "hbm.bandwidth >= 2.5e12"'), "small")
+    assert "'hbm.bandwidth <= 1.5e12' and 'hbm.bandwidth >= 2.5e12' never hold together" in conflict(pair)
+    study = explore(pair, "random", 20, 0)
+    assert study.best is None
+    assert "never hold together" in study.note
+
+
+def test_a_figure_that_is_no_number_is_told_with_its_design() -> None:
+    space = read_space(SMALL.replace("minimise tpot_s", "minimise tpot_s * log(5 - batch)"), "small")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        study = explore(space, "random", 20, 0)
+    assert "is no number for" in study.note
+    assert "batch 9" in study.note
