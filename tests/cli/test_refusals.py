@@ -234,3 +234,19 @@ def test_too_many_designs(run: Run) -> None:
 )
 def test_bench_sizes(run: Run, command: str) -> None:
     check(run(command))
+
+
+@pytest.mark.parametrize(
+    ("like", "engine", "says"),
+    [
+        ("pim-gpt", "macs: {beside: gdr6}", "there is no tier 'gdr6'; did you mean gddr6?"),
+        ("pim-gpt", "macs: {refresh: 3 us}", "takes all of refresh_interval; raise that (tREFI) or lower refresh (tRFC)"),
+        ("hbm-pim", "units: {column_to_column: 1 ns}", "column_to_column_short (tCCD_S) is over column_to_column (tCCD_L)"),
+        ("duplex", "logic_pim: {serves: [atention]}", "no kind of operator; did you mean attention?"),
+        ("duplex", "logic_pim: {at: logic_di}", "did you mean logic_die?"),
+    ],
+)
+def test_units_near_memory_that_cannot_be(run: Run, tmp_path: Path, like: str, engine: str, says: str) -> None:
+    path = tmp_path / "units.yaml"
+    path.write_text(f"name: mine\nlike: {like}\nsource: mine\nengines:\n  {engine}\n")
+    check(run(f"estimate gpt2 --on {path} --phase decode --no-elasticities"), says)
