@@ -41,6 +41,8 @@ Coefficients are left out, choices are not, so that the figures of devices left 
 
 - The structure of all laws: resources, tile menus, formulas. That of matrix products was picked among some twenty variants by their left-out
   errors; its sharp cache, packing kernels and paired multiprocessors were found in residuals of an L40S and a B200, and stay in their folds.
+- What a serving framework's layer of attention does beside its kernel (storing keys), the result in 16 bits of a kernel in 8, tiles of flashinfer's wide
+  heads, and that a vendor's own decode kernel draws its chip's memory: looked for because of residuals of an L40S and a B200.
 - The strength of the prior of attention with many queries; segments, ridge and least gain of the correction. Some twenty-five settings of the
   last were compared, by left-out errors, by the error budgets of ``tests/validation`` and by the figures of ``tests/validation/published.csv``.
 - The form of served models: that a decode step lasts as long as the framework or the device, whichever is slower; that its device time is not

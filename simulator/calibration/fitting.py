@@ -130,8 +130,9 @@ class Fit:
         shared = {field: x[c + j] for j, field in enumerate(self.task.fields)}
         for j, (field, guess) in enumerate(self.task.fields.items()):
             values[self.path("default", field)] = guess * float(np.exp(shared[field]))
-            for k, library in enumerate(self.libraries):
-                values[self.path(library, field)] = guess * float(np.exp(shared[field] + x[c + (k + 1) * f + j]))
+            own = {library: x[c + (k + 1) * f + j] for k, library in enumerate(self.libraries)}
+            for library in self.libraries:
+                values[self.path(library, field)] = guess * float(np.exp(shared[field] + own[library] + own.get(self.task.kin.get(library, ""), 0.0)))
         return values
 
     @cached_property
@@ -140,7 +141,8 @@ class Fit:
         single = [np.log(self.before[path] / guess) for path, guess in self.task.constants.items()]
         default = {f: self.before[self.path("default", f)] for f in self.task.fields}
         shared = [np.log(default[f] / guess) for f, guess in self.task.fields.items()]
-        own = [np.log(self.before[self.path(o, f)] / default[f]) for o in self.libraries for f in self.task.fields]
+        nearest = {o: self.task.kin.get(o, "default") for o in self.libraries}
+        own = [np.log(self.before[self.path(o, f)] / self.before[self.path(nearest[o], f)]) for o in self.libraries for f in self.task.fields]
         return np.array([*single, *shared, *own])
 
     def residuals(self, values: Mapping[str, float]) -> Column:
@@ -182,6 +184,8 @@ class Fit:
         for library in self.libraries:
             moved = {self.path(library, f): 1.3 * self.before[self.path(library, f)] for f in self.task.fields}
             found.append(self.residuals({**self.before, **moved}) != base)
+        for k, library in enumerate(self.libraries):  # what a library has of its own is its descendants', too
+            found[k] = np.logical_or.reduce([found[k], *(found[j] for j, other in enumerate(self.libraries) if self.task.kin.get(other) == library)])
         return np.array(found, dtype=bool).reshape(len(self.libraries), len(base))
 
     def solve(self, start: Column | None = None, steps: int = 12) -> Column:

@@ -71,6 +71,8 @@ class Task:
         Path of a mapping from library to its constants.
     fields : mapping of str to float
         Which of a library's constants are fitted, with first guesses: each is what all libraries share and what one has of its own.
+    kin : mapping of str to str
+        Libraries that differ from another one, and not from what all share: a version for another generation.
     least_rows : int
         Groups with fewer rows are left out.
     weights : mapping of str to float
@@ -86,6 +88,7 @@ class Task:
     constants: Mapping[str, float] = field(default_factory=dict)
     libraries: str = ""
     fields: Mapping[str, float] = field(default_factory=dict)
+    kin: Mapping[str, str] = field(default_factory=dict)
     least_rows: int = 30
     weights: Mapping[str, float] = field(default_factory=dict)
     noise: float = 0.04
@@ -101,7 +104,7 @@ TASKS = {
         Task("matrix", "matrix", ("gemm", "linear", "bmm"), ON_MATRIX_UNITS, MATRIX),
         Task("matrix_fp32", "matrix", ("gemm", "linear", "bmm"), IN_FP32, MATRIX_FP32),
         Task("prefill", "attention", ("attn_prefill",), libraries="prefill", fields=PREFILL, noise=0.06),
-        Task("decode", "attention", ("attn_decode",), libraries="decode", fields=DECODE),
+        Task("decode", "attention", ("attn_decode",), libraries="decode", fields=DECODE, kin={"fa3_ampere": "fa3"}),
         Task("experts", "experts", ("moe",), libraries="libraries", fields=EXPERTS),
         Task("convolution", "convolution", ("conv_fwd",), constants=CONVOLUTION),
         Task("streaming", "streaming", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu", "pow", "powu"), constants=STREAMING),

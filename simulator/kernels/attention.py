@@ -26,6 +26,7 @@ PIPELINE_COLUMNS = 16384.0  # elements of a tile's accumulator: a wider head mak
 PADDED_ROWS = 16.0  # rows that a matrix instruction takes at least
 REACH_UNITS = 128.0  # multiprocessors for which `reach_share` is given
 REGISTERS_STAGED = 0.25  # of its registers, what a multiprocessor may hold loads in: more than shared memory on CDNA
+RESULT_BYTE = 2.0  # of an element that a fused kernel writes: 8-bit operands, 16-bit results
 NO_LATENCY_S = 1e-12  # a spec that gives no latency leaves the loads in flight unlimited
 
 
@@ -122,6 +123,7 @@ class DecodeLibrary:
     cast_clk: float
     odd_clk: float
     compiled: bool = False
+    own_chip: bool = False  # the vendor's own kernels for each of its chips: bytes in flight are chosen for its memory
     vector_groups: bool = False  # groups under four heads run on vector units, at a quarter of the set-up
 
 
@@ -147,7 +149,7 @@ def decode_library(name: str, generation: str) -> DecodeLibrary:
     known = {f.name for f in fields(DecodeLibrary)}
     key = f"{name}_{generation}" if f"{name}_{generation}" in rows else name
     row = {k: v for k, v in rows.get(key, rows["default"]).items() if k in known}
-    return DecodeLibrary(**row, compiled=name == "triton", vector_groups=name == "flashinfer")
+    return DecodeLibrary(**row, compiled=name == "triton", own_chip=name == "trtllm_mha", vector_groups=name == "flashinfer")
 
 
 def attention_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, library: str | None = None) -> tuple[Real, dict[str, Real]]:
@@ -199,6 +201,8 @@ def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: 
     if not c.compiled and engine.shared_byte is not None:
         held = engine.shared_byte if engine.register_byte is None else maximum(engine.shared_byte, REGISTERS_STAGED * engine.register_byte)
         draw = draw * held / FULL_SHARED_BYTE
+    if c.own_chip:  # as many multiprocessors as `reach_share` counts keep the memory busy
+        draw = maximum(draw, machine.memory.bandwidth_byte_per_s / (REACH_UNITS * operator.state.byte))
     memory_s = stream_byte * byte_s(reuse.state_byte, machine, c.dram_eff, c.l2_eff)
     rate = c.matrix_eff * machine.matrix_flop_per_s(operator.element)
     matrix_s = work * operator.pair_dim * reach * maximum(group, PADDED_ROWS) * 2.0 / rate
@@ -250,15 +254,21 @@ def _prefill_parts(operator: Attention, machine: Machine, timing: Timing, reuse:
     """Many queries a sequence: blocks of query rows walk over the keys in their reach, a triangle or a band with ragged edges."""
     c = prefill_library(name, machine.chip.generation)
     compute_s = _walk_s(operator, machine, c, name)
-    stream_byte = operator.byte
+    stream_byte = operator.byte + _widened_byte(operator)
     parts: dict[str, Real] = {"matrix": compute_s}
-    parts[machine.memory.name] = stream_byte * byte_s(stream_byte + reuse.activation_byte, machine, c.dram_eff, c.l2_eff)
+    parts[machine.memory.name] = stream_byte * byte_s(maximum(stream_byte, reuse.activation_byte), machine, c.dram_eff, c.l2_eff)
     if machine.cache is not None:
         parts[machine.cache.name] = stream_byte / machine.cache.bandwidth_byte_per_s
     stream_s = parts[machine.memory.name]
     parts["launch"] = _fixed_s(c, operator, machine, timing)
     work_s = maximum(compute_s, stream_s) + c.serial * minimum(compute_s, stream_s)
     return _finish(parts["launch"], work_s, timing), parts
+
+
+def _widened_byte(operator: Attention) -> Real:
+    """Bytes of the result beyond those of its operands' format: whatever a kernel multiplies in, it writes 16 bits."""
+    rows = operator.batch * operator.heads * operator.q_len * (operator.pair_dim - operator.head_dim)
+    return rows * by_format(operator.element, lambda o: maximum(RESULT_BYTE - o.byte, 0.0))
 
 
 def _finish(fixed_s: Real, work_s: Real, timing: Timing) -> Real:
@@ -304,9 +314,10 @@ def _keys(operator: Attention, group: Real, tile: Real, key_block: Real, c: Pref
 
 
 def _tile(rows: Real, head_dim: Real, c: PrefillLibrary, name: str) -> Real:
-    """Query rows of a block: flashinfer fits it to the rows at hand, compiled kernels to the registers."""
-    if name == "flashinfer":
-        return where(rows > 64.0, c.tile, where(rows > 16.0, 64.0, 16.0))
+    """Query rows of a block: flashinfer fits it to the rows at hand and to the head, compiled kernels to the registers."""
+    if name == "flashinfer":  # FA2DetermineCtaTileQ in its utils.cuh
+        low: Real = where(rows > 16.0, 64.0, 16.0)
+        return where(rows > 64.0, where(head_dim < 256.0, c.tile, low), low)
     return minimum(c.tile, PIPELINE_COLUMNS / head_dim) if c.compiled else c.tile
 
 

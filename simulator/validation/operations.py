@@ -138,6 +138,16 @@ def _attention(rows: Rows, *, decode: bool) -> Calls:
     return ((attention, 1.0),)
 
 
+def stored(attention: Attention) -> Calls:
+    """What writes the new keys and values of a prompt to their cache: a cast first where they are kept in another format."""
+    new = attention.batch * attention.kv_heads * attention.kv_dim * attention.q_len
+    store = Elementwise(name="cache_write", elements=0.0, state_elements=new, flop_per_element=0.0, element=attention.state, state=attention.state)
+    if attention.element == attention.state:
+        return ((store, 1.0),)
+    cast = Elementwise(name="cast", elements=new, flop_per_element=0.0, element=attention.element, output=attention.state)
+    return ((cast, 1.0), (store, 1.0))
+
+
 def _sides(rows: Rows) -> tuple[Real, Real]:
     """Height and width of a convolution's result."""
     down = (rows["in_h"] + 2.0 * rows["pad_h"] - rows["kernel_h"]) / rows["stride_h"]

@@ -24,12 +24,12 @@ from simulator.machine import MachineError, machine_of
 from simulator.reuse import Reuse
 from simulator.validation.checks import FLAGS, rows_of
 from simulator.validation.eager_models import Calls
-from simulator.validation.operations import OPERATIONS, STRUCTURES
-from simulator.validation.replay import inside, replay
+from simulator.validation.operations import OPERATIONS, STRUCTURES, stored
+from simulator.validation.replay import inside, replay, replay_of
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.tidy import Table
-from workloads.operator import Collective, Operator
+from workloads.operator import Attention, Collective, Operator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,6 +146,8 @@ class Batch:
 
     def _reuse(self, operator: Operator) -> Reuse:
         """What was touched since an operator's operands were."""
+        if isinstance(self.calls[0][0], Attention):
+            return replay_of(self.calls, 1.0 if self.copies is None else self.copies)
         if len(self.calls) > 1:
             return inside(self.calls, 1.0 if self.copies is None else self.copies)
         if self.copies is not None:
@@ -183,6 +185,8 @@ def batches_of(table: Table) -> Iterator[Batch]:
         rows = frame.iloc[places]
         host_s = rows["host_us"].to_numpy(np.float64) * 1e-6 if "host_us" in rows.columns else None
         calls = OPERATIONS[key["op"]].build(rows_of(key["op"], rows, key["dtype"], key["kv_dtype"], key))
+        if isinstance(prompt := calls[0][0], Attention) and not prompt.decoding and source_of(key["source"]).stores_keys:
+            calls = (*calls, *stored(prompt))
         copies = rows["copies"].to_numpy(np.float64) if "copies" in rows.columns else None
         yield Batch(rows.index.to_numpy(), key, calls, host_s, None if copies is None or np.isnan(copies).any() else copies)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from magnitudes.arrays import Real, total
@@ -40,6 +40,16 @@ def replay(operator: Operator, copies: Real = 1.0, *, whole: bool = False) -> Re
         return Replay(weight_byte=round_byte, state_byte=round_byte, activation_byte=round_byte, busy_s=0.0, call_byte=round_byte)
     call_byte, weight_byte = operator.byte, operator.byte_of(Residency.WEIGHT)
     return Replay(weight_byte=call_byte + (copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte)
+
+
+def replay_of(calls: Sequence[tuple[Operator, Real]], copies: Real = 1.0) -> Replay:
+    """The surroundings of operators without weights that are called over and over together: all that they touch comes round again.
+
+    What the later ones write is what the first reads, and counts once.
+    """
+    (first, _), *rest = calls
+    round_byte = copies * (first.byte + total(o.byte_of(Residency.ACTIVATION) for o, _ in rest))
+    return Replay(weight_byte=round_byte, state_byte=round_byte, activation_byte=round_byte, busy_s=0.0, call_byte=round_byte)
 
 
 def inside(calls: Iterable[tuple[Operator, Real]], copies: Real = 1.0) -> Reuse:
