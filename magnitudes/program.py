@@ -151,8 +151,8 @@ def compiled(formula: Formula, outputs: Mapping[str, Any]) -> Program:
     outputs : mapping of str to Symbol or number
         What a run shall return, by name.
     """
-    order = _needed(formula, [o.number for o in outputs.values() if isinstance(o, Symbol)])
-    last_use = _last_use(formula, order, outputs)
+    order = needed(formula, [o.number for o in outputs.values() if isinstance(o, Symbol)])
+    last_use = last_uses(formula, order, outputs)
     place: dict[int, tuple[str, Any]] = {}
     free: dict[str, list[int]] = {"buffer": [], "mask": []}
     count = {"buffer": 0, "mask": 0}
@@ -183,7 +183,7 @@ def _release(symbols: set[Any], place: Mapping[int, tuple[str, Any]], last_use: 
             free[kind].append(target)
 
 
-def _needed(formula: Formula, wanted: Sequence[int]) -> list[int]:
+def needed(formula: Formula, wanted: Sequence[int]) -> list[int]:
     """The symbols that the wanted ones depend on, in order of evaluation: depth first, so that values are used soon."""
     order: list[int] = []
     seen: set[int] = set()
@@ -203,7 +203,7 @@ def _needed(formula: Formula, wanted: Sequence[int]) -> list[int]:
     return order
 
 
-def _last_use(formula: Formula, order: Sequence[int], outputs: Mapping[str, Any]) -> dict[int, int]:
+def last_uses(formula: Formula, order: Sequence[int], outputs: Mapping[str, Any]) -> dict[int, int]:
     """The step in which each symbol is read last; outputs are read at the end."""
     last: dict[int, int] = {}
     for step, number in enumerate(order):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from magnitudes.arrays import Reader
-from magnitudes.program import _last_use, _needed
+from magnitudes.program import last_uses, needed
 from magnitudes.symbol import FUNCTIONS, Formula, Operation, Symbol
 
 
@@ -20,8 +20,8 @@ def replay(formula: Formula, outputs: Mapping[str, Any], inputs: Mapping[str, An
     inputs : mapping of str to Real
         By name; any readers.
     """
-    order = _needed(formula, [o.number for o in outputs.values() if isinstance(o, Symbol)])
-    last = _last_use(formula, order, outputs)
+    order = needed(formula, [o.number for o in outputs.values() if isinstance(o, Symbol)])
+    last = last_uses(formula, order, outputs)
     values: dict[int, Any] = {}
     for step, number in enumerate(order):
         operation = formula.operations[number]
