@@ -56,6 +56,7 @@ LAWS: dict[type[Operator], Law] = {
 # operators of which several implementations are at hand: laws that also take the name of one
 LIBRARY_LAWS: dict[type[Operator], Callable[[Any, Machine, Timing, Reuse, str], tuple[Real, dict[str, Real]]]] = {
     Attention: attention_parts,
+    Contraction: matrix_parts,
     GroupedContraction: grouped_parts,
     Elementwise: walk_parts,
 }

@@ -80,15 +80,15 @@ class Tile:
     widen_s: Real = 0.0
 
 
-def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
-    """Time of a matrix product, and what each resource alone needs [s]."""
+def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse: Reuse, library: str = "") -> tuple[Real, dict[str, Real]]:
+    """Time of a matrix product, and what each resource alone needs [s]: as serving stacks run it, or by a vendor's library alone where it is named."""
     element = operator.a
     if isinstance(element, DataTypeChoice) and not same_for_all(element, lambda o: (uses_matrix_units(machine, o), in_fp32(machine, o))):
-        return format_by_format(operator, element, lambda o: matrix_parts(o, machine, timing, reuse))
+        return format_by_format(operator, element, lambda o: matrix_parts(o, machine, timing, reuse, library))
     weights = operator.b
     if isinstance(weights, DataTypeChoice) and not same_for_all(weights, is_widened):
-        return format_by_format(operator, weights, lambda o: matrix_parts(o, machine, timing, reuse), "b")
-    product = _product(operator, machine, reuse)
+        return format_by_format(operator, weights, lambda o: matrix_parts(o, machine, timing, reuse, library), "b")
+    product = _product(operator, machine, reuse, library)
     tiles = product.menu.tiles + (LOW_TILES if is_widened(operator.b) else ())
     best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in tiles])
     busy_s = maximum(best_s + _tail_s(product), _floor_s(product))
@@ -109,13 +109,13 @@ def _floor_s(p: Product) -> Real:
     return maximum(moved_s, p.operator.vector_flop / p.machine.vector_flop_per_s(p.operator.arithmetic))
 
 
-def _product(operator: Contraction, machine: Machine, reuse: Reuse) -> Product:
+def _product(operator: Contraction, machine: Machine, reuse: Reuse, library: str) -> Product:
     """Rates and traffic of a product."""
     engine, generation = machine.engine, machine.chip.generation
     assert isinstance(engine, KernelEngine)
     on_matrix_units = uses_matrix_units(machine, operator.a)
     kind = "linear" if operator.b_residency is Residency.WEIGHT else "bmm"
-    how = arithmetic(machine, operator.a, kind)
+    how = arithmetic(machine, operator.a, kind, library)
     menu = scheduling(generation, on_matrix_units, in_fp32(machine, operator.a), kind)
     rate = (
         how.issue * structured_gain(operator, machine) * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, kind)

@@ -20,6 +20,10 @@ Tiles = tuple[tuple[float, float], ...]
 # the turn of arithmetic: a thread's 8 x 8 sums take 64 multiply-adds a step, 4 loads of 16 bytes and about 2 instructions around them.
 # Volta, Turing and GA100 have half as many lanes; Maxwell and Pascal issue two instructions a clock from a warp.
 FULL_ISSUE = ("ampere_ga10x", "ampere_ga10b", "ada", "hopper", "blackwell", "blackwell_gb20x")
+# Vendors' libraries of products alone: operands come in their narrow format, tiles are swizzled. Serving stacks quantise in front, with kernels
+# of their own in four bits: no measured table has a vendor's, and what formats have in common before any fit (`calibration/tasks.py`) stands.
+PRODUCTS_ALONE = ("cublaslt", "hipblaslt")
+FOUR_BIT_RATE = 0.75
 FULL_ISSUE_SHARE = 64.0 / (64.0 + 4.0 + 2.0)
 
 
@@ -165,11 +169,12 @@ def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) ->
     )
 
 
-def arithmetic(machine: Machine, element: AnyDataType, kind: str) -> Arithmetic:
+def arithmetic(machine: Machine, element: AnyDataType, kind: str, library: str = "") -> Arithmetic:
     """What a format means on a machine; row by row where the format differs between designs."""
+    alone = library in PRODUCTS_ALONE
     if not isinstance(element, DataTypeChoice):
-        return _arithmetic(machine.chip.generation, _served_as(machine, element), element.name, kind)
-    each = [_arithmetic(machine.chip.generation, _served_as(machine, o), o.name, kind) for o in element.options]
+        return _arithmetic(machine.chip.generation, _served_as(machine, element), element.name, kind, alone)
+    each = [_arithmetic(machine.chip.generation, _served_as(machine, o), o.name, kind, alone) for o in element.options]
     names = ("issue", "pj_per_flop", "max_split", "naive_raster", "front_s", "row_s", "first_rows_s", "quantised", "packing")
     return Arithmetic(*(choose(element.index, [getattr(a, n) for a in each]) for n in names))
 
@@ -180,7 +185,7 @@ def _served_as(machine: Machine, element: DataType) -> str:
 
 
 @derived
-def _arithmetic(generation: str, served: str, name: str, kind: str) -> Arithmetic:
+def _arithmetic(generation: str, served: str, name: str, kind: str, alone: bool) -> Arithmetic:
     c = coefficients(served in ("", "fp32", "fp64"))
     if not served:
         issue = c["issue"]["simt"] * (FULL_ISSUE_SHARE if generation in FULL_ISSUE else 1.0)
@@ -190,9 +195,9 @@ def _arithmetic(generation: str, served: str, name: str, kind: str) -> Arithmeti
     if served in ("fp32", "tf32", "fp64"):
         per_flop = c["pj_per_flop"]["matrix32"] * (0.5 if served == "tf32" else 1.0)
     quantised = _quantised_as(name, served)
-    issue = c["issue"]["matrix"] * c["rate"].get(quantised, 1.0)
+    rate = FOUR_BIT_RATE if alone and quantised == "nvfp4" else c["rate"].get(quantised, 1.0)
     splits = 1.0 if quantised or kind == "bmm" else c["max_split"]
-    return Arithmetic(issue, per_flop, splits, **_front(c["quantise"], quantised, generation))
+    return Arithmetic(c["issue"]["matrix"] * rate, per_flop, splits, **({} if alone else _front(c["quantise"], quantised, generation)))
 
 
 def _quantised_as(name: str, served: str) -> str:

@@ -14,7 +14,7 @@ dimensions        the columns that the operator needs: ``m, n, k`` of a product,
 ``timing``        optional: ``kernel`` (a profiler's), ``graph`` (replayed) or ``eager`` (one framework call between events)
 ``host_us``       optional, eager rows: time of the cheapest eager operator on that host [us]
 ``kernel``        optional: the implementation that the user chose by name; never one that the library picked
-``library``       optional: what ran the kernel on a processor, ``numpy`` or ``torch``
+``library``       optional: what ran the kernel: ``numpy`` or ``torch`` on a processor; ``cublaslt`` or ``hipblaslt`` for a product alone on a GPU
 ``copies``        optional: sets of buffers, results included, that calls took in turn: 1 leaves everything in cache that fits
 ================  =====================================================================================================
 

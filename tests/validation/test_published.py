@@ -1,7 +1,7 @@
 """Figures that others have published of machines in no measured table: predicted, printed, and held to the error found today.
 
-Nothing is fitted on them. `published.csv` gives each figure as it stands at its address, and the time that it means. An 8-bit product is
-predicted with the kernel that quantises its activations in front, as serving stacks run it; the published figures are of products alone.
+Nothing is fitted on them. `published.csv` gives each figure as it stands at its address, and the time that it means. Narrow products
+name the vendor's library that ran them alone; without it they are predicted as serving stacks run them, behind a kernel that quantises activations.
 Streams are of fp64 arrays, given by their bytes; a decode step is one stream's mean time a token from an empty context (llama.cpp).
 The clocks under load in the specs of MI300X and MI325X are from the page that their first products are from: those are no blind test.
 Figures of low confidence are shown and not held: operands that are all of one value (the power limit is not felt), a machine not quite named.
@@ -22,7 +22,7 @@ from simulator.validation.tidy import tidy
 
 TABLE = Path(__file__).with_name("published.csv")
 # Mean |ln(predicted / measured)| of a group: what is found today and a tenth on top.
-BUDGETS = {"collective": 0.21, "decode": 0.041, "gemm_16bit": 0.19, "gemm_fp32": 0.165, "gemm_narrow": 0.32, "stream": 0.048}
+BUDGETS = {"collective": 0.21, "decode": 0.041, "gemm_16bit": 0.19, "gemm_fp32": 0.165, "gemm_narrow": 0.17, "stream": 0.048}
 FITTED = ("v100", "p100", "t4", "a100", "l40s", "h100-sxm", "b200", "mi100")  # in some measured table
 
 
@@ -60,3 +60,13 @@ def test_published_figures_are_met_within_what_is_found_today(published: pd.Data
     assert set(found.index) == set(BUDGETS)
     over = {group: f"{found[group]:.3f} of {budget}" for group, budget in BUDGETS.items() if found[group] > budget}
     assert not over, over
+
+
+def test_a_narrow_product_alone_saves_what_quantises_its_activations_and_a_wide_one_nothing() -> None:
+    def us(dtype: str, library: str) -> float:
+        row = {"device": "h200", "op": "gemm", "dtype": dtype, "timing": "graph", "library": library, "m": 4096.0, "n": 4096.0, "k": 4096.0, "measured_us": 1.0}
+        return float(predicted(tidy("some.csv", pd.DataFrame([row]).assign(source="mine")), Options()).table.frame["predicted_us"].iloc[0])
+
+    moved_s = 4096.0 * 4096.0 * 3.0 / 4.8e12
+    assert us("fp8", "") - us("fp8", "cublaslt") > moved_s * 1e6
+    assert us("bf16", "") == us("bf16", "cublaslt")
