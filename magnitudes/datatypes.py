@@ -9,13 +9,17 @@ Formats of weights alone, which are widened to 16 bits on their way to the produ
 arXiv 2208.07339, and AWQ, arXiv 2306.00978: 4-bit zero points beside the scales); w2a16 likewise with 2-bit zero points (OmniQuant, arXiv
 2308.13137, W2A16g128); ternary weights, five of which fit a byte (BitNet b1.58, arXiv 2402.17764); w1a16, signs alone (BitNet, arXiv
 2310.11453); w0.8a16, compressed below one bit (QMoE, arXiv 2310.16795: 0.8 bits a weight); vq0.8a16, signs in vectors of 20 by 16-bit
-places in a codebook of their own for a matrix (BTC-LLM, arXiv 2506.12040: 0.7 to 1.11 bits), whose 2**16 x 20 bits are shared by 4096 x 4096 weights,
-with an fp16 scale a row of 4096.
+places in a codebook of their own for a matrix (BTC-LLM, arXiv 2506.12040: 0.7 to 1.11 bits; vectors of 20 and places
+of 16 bits are not checked in the paper, but chosen for 0.8 bits), whose 2**16 x 20 bits are shared by 4096 x 4096 weights, with an fp16 scale a row of 4096.
 
 Widening weights costs instructions of the vector units (`widen_ops`, a thread's instructions an element), counted from the published kernels:
 
-- 4 bits (Marlin, arXiv 2408.11743; Kim et al., arXiv 2211.10017): a word of 8 needs 4 LOP3, 1 shift, 2 half2 subtractions and 2 half2
-  fused multiply-adds to put the values in place, and 4 half2 products with the scale: 13 / 8; zero points take 4 half2 subtractions more: 17 / 8.
+- 4 bits (Marlin, arXiv 2408.11743, `dequant` and `scale` in its marlin_cuda_kernel.cu; Kim et al., arXiv 2211.10017): a word of 8 needs 4 LOP3,
+  1 shift, 2 half2 subtractions and 2 half2 fused multiply-adds to put the values in place, and 4 half2 products with the scale: 13 / 8; zero points
+  take 4 half2 subtractions more: 17 / 8.
+
+The rest is counted from what a conversion must do, and not checked in kernels:
+
 - 8 bits: a word of 4 needs 2 PRMT, 2 half2 subtractions, 2 half2 products: 6 / 4. 2 bits: as 4 bits, with a third of a shift a pair: 17 / 8.
 - ternary and binary: a table's or a mask's pair of values a LOP3 and a product: 2 / 2 an element, ternary with one to unpack base three.
 - below a bit: a look-up in shared memory of a vector (an index, a load for 16 signs), then as binary; QMoE decodes word by word alike.

@@ -19,7 +19,8 @@ from magnitudes.errors import InputError
 TWO_OF_FOUR = "2:4"
 PLACE_BITS = 16.0
 PLACE_BITS_OF_TWO = 2.0
-# Instructions that spread a value out: take its place and its value from a word, add its address, store it (Flash-LLM, section 4.3).
+# Instructions that spread a value out: take its place and its value from a word, add its address, store it
+# (Flash-LLM's published kernel, SpMM_Kernel.cuh, SpMM_DecompressFromRegisterToShared: a value and a 16-bit place in each word).
 SPREAD_OPS = 4.0
 
 Sparsity = str | Real

@@ -13,8 +13,9 @@ from magnitudes.datatypes import AnyDataType, DataTypeChoice, by_format
 
 # Logic and conversions of a multiprocessor a clock: 64 (CUDA C++ Programming Guide, arithmetic throughput, compute capability 7.x to 9.0).
 LOGIC_PER_CLOCK = 64.0
-# Kernels that widen have low tiles for the few rows of decoding, on every generation (Marlin: 16 rows by 128 or 256 columns).
-LOW_TILES = ((16.0, 128.0), (16.0, 256.0))
+# Kernels that widen have low tiles for the few rows of decoding, on every generation, so that a column of weights is loaded and widened once
+# (Marlin's published kernel, marlin_cuda_kernel.cu, the instances at its end: 16 rows by 128 columns; 16, 32, 48 or 64 rows by 256).
+LOW_TILES = ((16.0, 128.0), *((rows, 256.0) for rows in (16.0, 32.0, 48.0, 64.0)))
 
 
 def widening_s(weights: AnyDataType, elements: Real, engine: KernelEngine) -> Real:

@@ -35,11 +35,12 @@ def test_instructions_over_lanes() -> None:
 
 
 def test_as_published_of_marlin() -> None:
-    """On an A10 close to the ideal 3.87x for one row, more than half of it at 32, next to nothing from 256 on (arXiv 2408.11743)."""
-    gain = {rows: product_s("a10", rows, "bf16") / product_s("a10", rows, "w4a16") for rows in (1.0, 16.0, 32.0, 256.0, 8192.0)}
-    assert gain[1.0] == pytest.approx(3.87, rel=0.07)
-    assert gain[16.0] > 3.2 and gain[32.0] > 2.0
-    assert 0.8 < gain[8192.0] <= gain[256.0] < 1.2
+    """On an A10 within 5 % of the ideal 3.87x up to 32 rows, less and less at 64 and 128, as fast as 16 bits or a tenth slower in prompts (arXiv 2408.11743)."""
+    gain = {rows: product_s("a10", rows, "bf16") / product_s("a10", rows, "w4a16") for rows in (1.0, 16.0, 32.0, 64.0, 128.0, 256.0, 8192.0)}
+    for rows in (1.0, 16.0, 32.0):
+        assert gain[rows] == pytest.approx(3.87, rel=0.05)
+    assert 3.0 > gain[64.0] > gain[128.0] > 1.2
+    assert 0.9 < gain[8192.0] <= gain[256.0] < 1.1
 
 
 @pytest.mark.parametrize("chip", ["a100-sxm-80gb", "h100-sxm"])
