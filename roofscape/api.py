@@ -22,7 +22,7 @@ from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
 from workloads.catalog import find_model
 from workloads.fusing import fusing
-from workloads.model import Model
+from workloads.model import GraphModel, Model
 from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision, precision
 from workloads.speculation import Speculating
@@ -31,20 +31,29 @@ DataTypeName = str | Sequence[str]
 MOST_TP = 1024  # no model has more heads to cut
 
 
-def model(name: str | Model) -> Model:
-    """A model by name, or from the path of a Hugging Face ``config.json``.
+def model(name: str | Model, *, dims: Mapping[str, float] | None = None) -> Model:
+    """A model by name, from the path of a Hugging Face ``config.json`` or of an ONNX file.
 
     Parameters
     ----------
     name : str or Model
         A model itself is returned as it is.
+    dims : mapping of str to float, optional
+        Symbolic dimensions of an ONNX graph; those that are not said are 1, or what the scenario says (batch, prompt).
 
     Raises
     ------
     InputError
         With the near matches, or with what is wrong in the file.
     """
-    return find_model(name) if isinstance(name, str) else name
+    if isinstance(name, str):
+        return find_model(name, dims)
+    return name
+
+
+def native_dtype(of: Model) -> str:
+    """The format that a model brings: its graph's, or bf16 where it is a configuration."""
+    return of.native if isinstance(of, GraphModel) else "bf16"
 
 
 def system(name: str | System) -> System:
@@ -81,6 +90,8 @@ def with_groups(of: str | Model, on: str | System, groups: Sequence[Sequence[str
 
 def default_scenario(of: Model) -> Scenario:
     """What a model is usually asked: images, samples, one forward pass, or a request from prompt to last token."""
+    if isinstance(of, GraphModel):
+        return of.scenario
     if "inference" in of.phases:
         return Inference()
     for scenario in (Images(), Diffusion(), Samples()):
@@ -141,7 +152,7 @@ def estimate(
     pp: Any = 1.0,
     ep: Any = 1.0,
     dp: Any = 1.0,
-    dtype: DataTypeName = "bf16",
+    dtype: DataTypeName | None = None,
     activation_dtype: DataTypeName | None = None,
     kv_dtype: DataTypeName | None = None,
     fidelity: str = "tile",
@@ -156,13 +167,14 @@ def estimate(
     sparsity: Any = None,
     lora: Adapters | None = None,
     fuse: Sequence[Sequence[str]] = (),
+    dims: Mapping[str, float] | None = None,
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
 
     Parameters
     ----------
     of : str or Model
-        Name of a model, or the path of a Hugging Face ``config.json``.
+        Name of a model, the path of a Hugging Face ``config.json`` or of an ONNX file.
     on : str or System
         Name of a machine (``h100-sxm``, ``8xh100-sxm``), or the path of a spec's YAML.
     scenario : Scenario, optional
@@ -171,7 +183,8 @@ def estimate(
         Degrees of tensor, pipeline, expert and data parallelism. If none is given, the chips are used as tensor parallelism
         as far as the model allows, and as replicas beyond.
     dtype, activation_dtype, kv_dtype : str or sequence of str
-        Formats of weights, of what enters matrix products, and of keys and values.
+        Formats of weights, of what enters matrix products, and of keys and values. Weights have the graph's own format, if not said,
+        where the model is one, and bf16 where it is a configuration.
     fidelity : str
         ``tile`` (kernel by kernel) or ``roofline`` (the physical floor).
     timing : str
@@ -196,6 +209,8 @@ def estimate(
         A small model whose proposals are verified; the scenario says ``speculate`` and ``acceptance``.
     fuse : sequence of sequences of str
         Groups of operators that shall run as one section, on a streaming chip: ``[("gate_up", "activation", "down")]``.
+    dims : mapping of str to float, optional
+        Symbolic dimensions of an ONNX graph, as in `model`.
 
     Returns
     -------
@@ -222,8 +237,10 @@ def estimate(
         "coprocess": coprocess,
         "overlap": overlap,
     } | _behind(offload)
-    of = Adapted(model(of), lora) if lora is not None else of
-    of = Speculating(model(of), model(draft)) if draft is not None else of
+    of = model(of, dims=dims)
+    dtype = native_dtype(of) if dtype is None else dtype
+    of = Adapted(of, lora) if lora is not None else of
+    of = Speculating(of, model(draft)) if draft is not None else of
     of = with_groups(of, on, fuse) if fuse else of
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
@@ -310,11 +327,11 @@ def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | No
     ------
     InputError
     """
-    found = model(of)
+    found = model(of, dims=options.pop("dims", None))
     return {name if isinstance(name, str) else name.name: estimate(found, name, scenario, **options) for name in on}
 
 
-def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = None, *, dtype: str = "bf16", **options: Any) -> dict[str, float]:
+def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = None, *, dtype: str | None = None, **options: Any) -> dict[str, float]:
     """Percent of time per percent of each hardware parameter, largest first.
 
     Parameters
@@ -333,4 +350,5 @@ def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = 
     ------
     InputError
     """
-    return sensitivity.elasticities(question(of, on, scenario, data_types=(dtype,), **options))
+    found = model(of, dims=options.pop("dims", None))
+    return sensitivity.elasticities(question(found, on, scenario, data_types=(dtype or native_dtype(found),), **options))

@@ -88,9 +88,21 @@ def group(text: str) -> tuple[str, ...]:
     return parts
 
 
+def dim(text: str) -> tuple[str, float]:
+    """``NAME=N``, a symbolic dimension of a graph."""
+    name, equals, size = text.rpartition("=")
+    try:
+        number = _number(size)
+    except (ValueError, IndexError):
+        number = -1.0
+    if not equals or not name.strip() or number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be NAME=N, such as sequence=128")
+    return name.strip(), number
+
+
 def add_model_and_machine(parser: Parser, *, several: bool = False) -> None:
     """The model and the machine or machines."""
-    parser.add_argument("model", metavar="MODEL", type=name, help="a model's name, or the path of a Hugging Face config.json")
+    parser.add_argument("model", metavar="MODEL", type=name, help="a model's name, or the path of a Hugging Face config.json or an ONNX file")
     what = "machines, separated by commas" if several else "a machine (h100-sxm, 8xh100-sxm, dgx-a100, this-machine), or the path of a spec's YAML"
     parser.add_argument("--on", required=True, metavar="MACHINE", type=names if several else name, help=what)
 
@@ -112,6 +124,7 @@ def add_scenario(parser: Parser) -> None:
     group.add_argument("--speculate", type=many, metavar="TOKENS", help="tokens that the draft proposes at a time (default with --draft: 4)")
     group.add_argument("--acceptance", type=many, metavar="SHARE", help="chance that a proposed token is accepted, 0 to 1")
     group.add_argument("--chunk", type=many, metavar="TOKENS", help="prompt tokens in a mixed batch (default: 512)")
+    group.add_argument("--dim", type=dim, action="append", default=[], metavar="NAME=N", help="a symbolic dimension of an ONNX graph (default: 1)")
     group.add_argument("--steps", type=many, metavar="N", help="denoising steps of a diffusion model (default: 50)")
 
 
@@ -121,7 +134,7 @@ def add_question(parser: Parser) -> None:
     for option, text in (("tp", "tensor"), ("pp", "pipeline"), ("ep", "expert"), ("dp", "data")):
         cut.add_argument(f"--{option}", type=numbers, metavar="N", help=f"{text} parallelism")
     formats = parser.add_argument_group("formats")
-    formats.add_argument("--dtype", type=names, default=["bf16"], help="of weights and matrix products (default: bf16)")
+    formats.add_argument("--dtype", type=names, default=[], help="of weights and matrix products (default: bf16; an ONNX graph's own)")
     formats.add_argument("--activation-dtype", type=name, help="of what enters matrix products, where it differs from the weights'")
     formats.add_argument("--sparsity", type=sparsity, metavar="SHARE", help="zeros among the weights: 2:4, or their share where they lie anywhere, such as 0.8")
     formats.add_argument("--kv-dtype", type=name, help="of keys and values (default: as the stream between operators, 16 bits or wider)")

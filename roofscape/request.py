@@ -18,7 +18,7 @@ from magnitudes.units import parse
 from roofscape import api
 from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
-from workloads.model import Model
+from workloads.model import GraphModel, Model
 from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
 from workloads.speculation import Speculating
 
@@ -89,7 +89,9 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     ------
     InputError
     """
-    model, system = api.model(options.model), api.system(on)
+    dims = _dims(options)
+    model, system = api.model(options.model, dims=dims), api.system(on)
+    _bind(options, model)
     if options.lora:
         model = Adapted(model, Adapters(**options.lora))
     if options.draft:
@@ -100,7 +102,7 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     _check_belonging(options, phase)
     axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}
     axes |= {d: getattr(options, d) for d in ("tp", "pp", "ep", "dp") if getattr(options, d)}
-    axes["dtype"] = options.dtype
+    axes["dtype"] = options.dtype or [api.native_dtype(model)]
     if options.sparsity:
         axes["sparsity"] = options.sparsity
     axes |= {f"set:{path}": _values(system, path, texts) for path, texts in _settings(options).items()}
@@ -118,6 +120,28 @@ def requests(options: argparse.Namespace, on: str) -> Request:
         "offload": options.offload,
     }
     return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
+
+
+def _dims(options: argparse.Namespace) -> dict[str, float]:
+    """What ``--dim`` says, by symbol."""
+    dims: dict[str, float] = {}
+    for name, size in options.dim:
+        if name in dims:
+            raise InputError(f"--dim {name} is given twice ({dims[name]:g} and {size:g}); give it once")
+        dims[name] = size
+    return dims
+
+
+def _bind(options: argparse.Namespace, model: Model) -> None:
+    """The sizes that a graph has of its own, or that ``--dim`` bound, where the scenario does not say them."""
+    if not isinstance(model, GraphModel):
+        return
+    for size in ("batch", "prompt"):
+        bound, said = model.bound(size), getattr(options, size)
+        if bound is not None and said and said != [bound[1]]:
+            raise InputError(f"--{size} {','.join(f'{s:g}' for s in said)} and --dim {bound[0]}={bound[1]:g} say the same of {model.name}; leave one out")
+        if not said and hasattr(model.scenario, size):
+            setattr(options, size, [float(getattr(model.scenario, size))])
 
 
 def _with_draft(options: argparse.Namespace, model: Model) -> Model:

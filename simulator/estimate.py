@@ -22,7 +22,7 @@ from simulator.result import Estimate, PassEstimate
 from simulator.schedule import chain_s, exposed, fetched, step_s
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
-from workloads.model import Model
+from workloads.model import Model, notes_of
 from workloads.scenario import Pass, Scenario
 from workloads.sharding import Parallelism, Precision
 
@@ -88,6 +88,7 @@ def estimate(
     memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places), offload=offload)
     passes = tuple(_pass(run, load, own, fetched(own, memory, machine), cut) for run, load, own in zip(runs, loads, costs, strict=True))
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
+    notes = (*notes, *notes_of(model))
     if isinstance(model, Composition):
         experts = expert_memory(model, loads, memory, machine, cut.chips)
         memory, passes, notes = with_experts_behind(memory, experts), switched(passes, model, experts), (*notes, *experts.notes)

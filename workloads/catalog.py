@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from magnitudes.names import NameMiss, nearest, normal
 from workloads.importers.huggingface import model_of, read_config
-from workloads.model import Model
+from workloads.model import Model, ModelError
 
 _ENDINGS = (  # they do not change the shape
     "-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-v0.2", "-v0.3", "-v1", "-uncased", "-cased", "-224", "-pile", "-4k", "-17b-16e", "-17b-128e",
@@ -59,8 +60,14 @@ def entry(name: str) -> ModelEntry:
     )  # fmt: skip
 
 
-def find_model(name: str) -> Model:
-    """A model by name in any spelling, or from the path of a ``config.json`` or of the folder that holds one.
+def find_model(name: str, dims: Mapping[str, float] | None = None) -> Model:
+    """A model by name in any spelling, or from the path of a ``config.json``, of the folder that holds one, or of an ONNX file.
+
+    Parameters
+    ----------
+    name : str
+    dims : mapping of str to float, optional
+        Symbolic dimensions of an ONNX graph.
 
     Raises
     ------
@@ -70,6 +77,12 @@ def find_model(name: str) -> Model:
         If a file does not describe a model.
     """
     path = Path(name)
+    if path.suffix == ".onnx":
+        from workloads.importers.onnx import read_onnx
+
+        return read_onnx(path, dims)
+    if dims:
+        raise ModelError(f"{name} has no dimensions to bind ({', '.join(dims)}); only the graph in an ONNX file has")
     if path.suffix == ".json":
         return read_config(path)
     if name and _is_file(path / "config.json"):
@@ -78,7 +91,8 @@ def find_model(name: str) -> Model:
     for key in _spellings(name):
         if key in by_key:
             return entry(by_key[key]).model
-    raise NameMiss("model", name, nearest(name, model_names()), "(`roofscape workloads` lists all; the path of a Hugging Face config.json works too)")
+    hint = "(`roofscape workloads` lists all; the path of a Hugging Face config.json or of an ONNX file works too)"
+    raise NameMiss("model", name, nearest(name, model_names()), hint)
 
 
 def _is_file(path: Path) -> bool:

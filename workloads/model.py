@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from magnitudes.arrays import Condition, Real, either, equal, floor
 from magnitudes.errors import InputError
 from magnitudes.interval import Interval
 from workloads.graph import Workload
-from workloads.scenario import Pass
+from workloads.scenario import Pass, Scenario
 from workloads.sharding import Parallelism, Precision
 
 
@@ -92,3 +92,31 @@ class Model(Protocol):
     def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
         """What the degrees of parallelism must divide."""
         ...
+
+
+@runtime_checkable
+class GraphModel(Protocol):
+    """What a model knows besides, whose graph another program traced.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        One pass at the sizes that the graph has, or that the user bound.
+    native : str
+        The format of most of its weights.
+    """
+
+    @property
+    def scenario(self) -> Scenario: ...
+
+    @property
+    def native(self) -> str: ...
+
+    def bound(self, size: str) -> tuple[str, float] | None:
+        """The symbol behind a size of the scenario (batch, prompt), and what the user bound it to; nothing, where it is open."""
+        ...
+
+
+def notes_of(model: Model) -> tuple[str, ...]:
+    """What the reader of an estimate must know of a model: what an import did not understand, or had to assume."""
+    return tuple(getattr(model, "notes", ()))
