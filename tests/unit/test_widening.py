@@ -35,7 +35,7 @@ def test_instructions_over_lanes() -> None:
 
 
 def test_as_published_of_marlin() -> None:
-    """On an A10 within 5 % of the ideal 3.87x up to 32 rows, less and less at 64 and 128, as fast as 16 bits or a tenth slower in prompts (arXiv 2408.11743)."""
+    """On an A10 within 5 % of the ideal 3.87x up to 32 rows, less and less at 64 and 128, then parity (arXiv 2408.11743)."""
     gain = {rows: product_s("a10", rows, "bf16") / product_s("a10", rows, "w4a16") for rows in (1.0, 16.0, 32.0, 64.0, 128.0, 256.0, 8192.0)}
     for rows in (1.0, 16.0, 32.0):
         assert gain[rows] == pytest.approx(3.87, rel=0.05)
