@@ -141,7 +141,8 @@ class Batch:
             ]
             served, own_host = self.key["op"] in (FIRST, STEP), machine.engine.execution == "host"
             timing = Timing("graph") if served or own_host else timing
-            done = replace(_added(costs, len(self.index), timing, Confidence((machine,), timing, law.fidelity)), notes=law.notes)
+            at_once = not OPERATIONS[self.key["op"]].is_model
+            done = replace(_added(costs, len(self.index), timing, Confidence((machine,), timing, law.fidelity), at_once), notes=law.notes)
             return self._served(done, context) if served else done
 
     def _reuse(self, operator: Operator) -> Reuse:
@@ -159,7 +160,9 @@ class Batch:
         framework_s = (context.frameworks or {}).get((self.key["source"], self.key["device"]), usual_framework_s())
         time_s, low_s, high_s = (with_framework(self.key["op"], t, framework_s) for t in (alone.time_s, alone.low_s, alone.high_s))
         own = "first" if self.key["op"] == FIRST else "step"
-        low_s, high_s = np.minimum(low_s, constant("serving", f"{own}_fast") * time_s), np.maximum(high_s, constant("serving", f"{own}_slow") * time_s)
+        # The framework errs by itself, the device's pass by itself: their logarithms add as independent ones do.
+        low_s = time_s * np.exp(-np.hypot(np.log(time_s / low_s), np.log(constant("serving", f"{own}_fast"))))
+        high_s = time_s * np.exp(np.hypot(np.log(high_s / time_s), np.log(constant("serving", f"{own}_slow"))))
         parts = {**alone.parts, "host": np.full(len(self.index), framework_s)}
         return replace(alone, time_s=time_s, low_s=low_s, high_s=high_s, parts=parts)
 
@@ -263,8 +266,11 @@ def system_of_rows(device: str, ranks_per_node: str = "") -> System:
     return replace(system, fabric=(*(FabricLevel(level.link, min(level.chips, node)) for level in inside), *between))
 
 
-def _added(costs: list[Cost], size: int, timing: Timing, confidence: Confidence) -> Prediction:
-    """Several operators one after another, as one; in an eager model the host launches ahead, and sets the pace where kernels are shorter."""
+def _added(costs: list[Cost], size: int, timing: Timing, confidence: Confidence, at_once: bool) -> Prediction:
+    """Several operators one after another, as one; in an eager model the host launches ahead, and sets the pace where kernels are shorter.
+
+    `at_once`: what is one kernel or layer to those who time it.
+    """
     parts: dict[str, Column] = {}
     for cost in costs:
         for name, part in cost.parts.items():
@@ -275,8 +281,12 @@ def _added(costs: list[Cost], size: int, timing: Timing, confidence: Confidence)
         time_s = np.maximum(time_s, parts["host"])
     flop = sum((_column(c.count * c.operator.flop, size) for c in costs), np.zeros(size))
     byte = sum((_column(c.count * c.operator.byte, size) for c in costs), np.zeros(size))
-    own = confidence.of_cost(costs[0]) if len(costs) == 1 else confidence.of_costs(time_s, [(c, c.total_s) for c in costs])
-    share = costs[0].count if len(costs) == 1 else 1.0
+    if len(costs) == 1:
+        own, share = confidence.of_cost(costs[0]), costs[0].count
+    elif at_once:  # errors of such rows were learned whole, as those of their first operator
+        own, share = confidence.of_cost(replace(costs[0], time_s=time_s)), 1.0
+    else:
+        own, share = confidence.of_costs(time_s, [(c, c.total_s) for c in costs]), 1.0
     low_s, high_s = _column(share * own.low_s, size), _column(share * own.high_s, size)
     return Prediction(time_s, flop, byte, parts, low_s, high_s, np.broadcast_to(np.asarray(own.extrapolated, dtype=bool), (size,)))
 
