@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import roofscape as rs
 from simulator.calibration import provenance, table
 from simulator.confidence.band import Band
 from simulator.confidence.spread import spread
+from simulator.kernels.timing import Timing
+from simulator.validation.run import Options, predicted
+from simulator.validation.tidy import tidy
 
 
 def test_a_single_part_keeps_its_band() -> None:
@@ -59,3 +63,22 @@ def test_columns_of_intervals_are_rows_of_single_ones() -> None:
 def test_every_kind_covers_about_what_it_promises() -> None:
     for kind, error in provenance("intervals")["error"].items():
         assert 0.85 <= error["left_out_coverage90"] <= 0.95, kind
+
+
+def test_a_fused_layer_has_the_band_of_its_kind_and_not_that_of_a_sum_of_parts() -> None:
+    row = {"source": "aiconfigurator", "device": "h100-sxm", "op": "moe", "dtype": "bf16", "timing": "graph", "kernel": "sglang_fused_moe_triton"}
+    sizes = {"tokens": 256.0, "hidden": 4096.0, "inter": 14336.0, "topk": 2.0, "experts": 8.0, "tp": 1.0, "distribution": "balanced", "measured_us": 1.0}
+    found = predicted(tidy("some.csv", pd.DataFrame([row | sizes])), Options()).table.frame.iloc[0]
+    kind = table("intervals")["tile"]["experts_16bit"]
+    size = found["predicted_us"] * 1e-6 / Timing("graph").start_s
+    regime = int(np.digitize(size, kind["edges"]))
+    assert found["low_us"] / found["predicted_us"] == pytest.approx(np.exp(kind["fast"][regime]))
+    assert found["high_us"] / found["predicted_us"] == pytest.approx(np.exp(kind["slow"][regime]))
+
+
+def test_a_served_first_token_is_as_unsure_as_framework_and_device_together() -> None:
+    row = {"source": "splitwise", "device": "a100-sxm-80gb", "op": "served_ttft", "dtype": "fp16", "served_model": "llama-2-70b", "tp": 4.0, "batch": 1.0}
+    sizes = {"prompt": 4096.0, "output": 128.0, "measured_us": 1.0}
+    found = predicted(tidy("some.csv", pd.DataFrame([row | sizes])), Options()).table.frame.iloc[0]
+    assert found["low_us"] < table("serving")["first_fast"] * found["predicted_us"]
+    assert found["high_us"] > table("serving")["first_slow"] * found["predicted_us"]
