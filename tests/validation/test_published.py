@@ -1,6 +1,7 @@
 """Figures that others have published of machines in no measured table: predicted, printed, and held to the error found today.
 
-Nothing is fitted on them. `published.csv` gives each figure as it stands at its address, and the time that it means. Narrow products
+Nothing is fitted on them; that a vendor's four-bit product alone has the first guess of its rate was chosen with them in sight.
+`published.csv` gives each figure as it stands at its address, and the time that it means. Narrow products
 name the vendor's library that ran them alone; without it they are predicted as serving stacks run them, behind a kernel that quantises activations.
 Streams are of fp64 arrays, given by their bytes; a decode step is one stream's mean time a token from an empty context (llama.cpp).
 The clocks under load in the specs of MI300X and MI325X are from the page that their first products are from: those are no blind test.
