@@ -239,10 +239,7 @@ def estimate(
     } | _behind(offload)
     of = model(of, dims=dims)
     dtype = native_dtype(of) if dtype is None else dtype
-    of = Adapted(of, lora) if lora is not None else of
-    of = Speculating(of, model(draft)) if draft is not None else of
-    of = with_groups(of, on, fuse) if fuse else of
-    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, **how)
+    q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, draft=draft, lora=lora, fuse=fuse, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
     _check_columns(named | {"dtype": dtype, "activation_dtype": activation_dtype, "kv_dtype": kv_dtype, "sparsity": sparsity} | dict(set or {}))
     numbers = formats(dtype, activation_dtype, kv_dtype)
@@ -274,13 +271,23 @@ def question(
     overlap: bool = False,
     offload: str | Offload | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
+    activation_dtype: str | None = None,
+    kv_dtype: str | None = None,
+    draft: str | Model | None = None,
+    sparsity: Any = None,
+    lora: Adapters | None = None,
+    fuse: Sequence[Sequence[str]] = (),
 ) -> Question:
     """A question to be compiled and asked of many designs.
 
     Parameters
     ----------
-    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, overlap, offload, set
+    of, on, scenario, tp, pp, ep, dp, fidelity, timing, spill, correction, coprocess, overlap, offload, set, draft, lora, fuse
         As in `estimate`.
+    activation_dtype, kv_dtype : str, optional
+        As in `estimate`, one for all designs.
+    sparsity : str or float, optional
+        As in `estimate`; a design may bring its own share as ``sparsity``.
     data_types : tuple of str
         Formats that a design's ``dtype`` picks from.
 
@@ -288,7 +295,7 @@ def question(
     ------
     InputError
     """
-    found, machine = model(of), system(on)
+    found, machine = _serving(model(of), on, lora, draft, fuse), system(on)
     if scenario is not None and not isinstance(scenario, Scenario):
         raise InputError(
             f"{scenario!r} is no scenario; give Prefill, Decode, Inference, MixedBatch, Images, Diffusion or Samples, such as Decode(batch=32, context=2048)"
@@ -305,7 +312,14 @@ def question(
         "coprocess": coprocess,
         "overlap": overlap,
     } | _behind(offload)
-    return Question(found, machine, asked, cut, data_types, **how)
+    return Question(found, machine, asked, cut, data_types, sparsity=sparsity, activation_dtype=activation_dtype, kv_dtype=kv_dtype, **how)
+
+
+def _serving(of: Model, on: str | System, lora: Adapters | None, draft: str | Model | None, fuse: Sequence[Sequence[str]]) -> Model:
+    """A model with what serves beside it: adapters, then a draft, then fusion groups."""
+    of = Adapted(of, lora) if lora is not None else of
+    of = Speculating(of, model(draft)) if draft is not None else of
+    return with_groups(of, on, fuse) if fuse else of
 
 
 def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:

@@ -27,16 +27,17 @@ def sparsity(text: str) -> list[Any]:
     return [text.strip()] if ":" in text else numbers(text)
 
 
-def lora(text: str) -> dict[str, float]:
-    """``rank=16,adapters=8``."""
-    pairs = [part.partition("=") for part in names(text)]
+def lora(text: str) -> dict[str, Any]:
+    """``rank=16,adapters=8,held=4,on=qkv+out``."""
+    pairs = {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in names(text))}
+    on = pairs.pop("on", None)
     try:
-        found = {key.strip(): float(value) for key, _, value in pairs}
+        found: dict[str, Any] = {key: float(value) for key, value in pairs.items()}
     except ValueError:
-        found = {}
-    if not found or not set(found) <= {"rank", "adapters"}:
-        raise argparse.ArgumentTypeError(f"{text!r} should be such as rank=16,adapters=8")
-    return found
+        found = {"": text}
+    if not set(found) <= {"rank", "adapters", "held"} or on == "" or not (found or on):
+        raise argparse.ArgumentTypeError(f"{text!r} should be such as rank=16,adapters=8,held=4,on=qkv+out")
+    return found | ({"on": tuple(part.strip() for part in on.split("+"))} if on else {})
 
 
 def names(text: str) -> list[str]:
@@ -119,7 +120,7 @@ def add_scenario(parser: Parser) -> None:
     group.add_argument("--context", type=many, metavar="TOKENS", help="tokens before the one that is decoded (default: 2048)")
     group.add_argument("--cached-prompt", type=many, metavar="TOKENS", help="of the prompt, what lies in the cache already; a share where below one")
     group.add_argument("--kv-keep", type=many, metavar="TOKENS", help="tokens of a sequence that the cache keeps at most, the others evicted (default: all)")
-    group.add_argument("--lora", type=lora, metavar="rank=R,adapters=N", help="low-rank adapters that requests bring, such as rank=16,adapters=8")
+    group.add_argument("--lora", type=lora, metavar="rank=R,adapters=N", help="low-rank adapters of requests; also held=N in main memory, on=qkv+out")
     group.add_argument("--draft", type=name, metavar="MODEL", help="a small model whose proposals are verified (speculative decoding)")
     group.add_argument("--speculate", type=many, metavar="TOKENS", help="tokens that the draft proposes at a time (default with --draft: 4)")
     group.add_argument("--acceptance", type=many, metavar="SHARE", help="chance that a proposed token is accepted, 0 to 1")

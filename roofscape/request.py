@@ -53,10 +53,7 @@ class Request:
     def question(self) -> Question:
         """The question behind a single design, to ask it again with other numbers."""
         o = dict(self.options)
-        sparsity = o.pop("sparsity", None)
-        activation, kv = o.pop("activation_dtype", None), o.pop("kv_dtype", None)
-        asked = api.question(self.model, self.system, self.scenario, data_types=(o.pop("dtype"),), **o)
-        return replace(asked, activation_dtype=activation, kv_dtype=kv, sparsity=sparsity)
+        return api.question(self.model, self.system, self.scenario, data_types=(o.pop("dtype"),), **o)
 
     def inputs(self) -> dict[str, Any]:
         """What a single design was asked besides its scenario and cut: its format, and the hardware numbers that were set."""

@@ -19,7 +19,7 @@ from simulator.placement.place import placed_costs
 from simulator.placement.places import places_of
 from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
-from simulator.schedule import chain_s, exposed, fetched, step_s
+from simulator.schedule import brought, chain_s, exposed, fetched, step_s
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
 from workloads.model import Model, notes_of
@@ -86,7 +86,8 @@ def estimate(
     costs = tuple(placed_costs(load, places, coprocess=coprocess) for load in loads)
     costs = tuple(exposed(own) for own in costs) if overlap else costs
     memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places), offload=offload)
-    passes = tuple(_pass(run, load, own, fetched(own, memory, machine), cut) for run, load, own in zip(runs, loads, costs, strict=True))
+    waits = tuple((*fetched(own, memory, machine), *brought(load, machine)) for load, own in zip(loads, costs, strict=True))
+    passes = tuple(_pass(run, load, own, wait, cut) for run, load, own, wait in zip(runs, loads, costs, waits, strict=True))
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
     notes = (*notes, *notes_of(model))
     if isinstance(model, Composition):

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from magnitudes.arrays import Real, largest, maximum, minimum, total
 from simulator.cost import Cost
-from simulator.machine import Machine
+from simulator.machine import Machine, MachineError
 from simulator.memory import MemoryUse, moved_byte, reads_s, spill_s, tiers_behind
+from workloads.graph import Workload
 from workloads.operator import Collective, Contraction, GroupedContraction, Transfer
 from workloads.sharding import Parallelism
 
@@ -56,6 +57,25 @@ def fetched(costs: Sequence[Cost], use: MemoryUse, machine: Machine) -> tuple[Co
         return (Cost(transfer, 1.0, wait_s, {behind.name: wait_s}),)
     longest_s = maximum(largest(reads.values()), SHORTEST_S)
     return (Cost(transfer, 1.0, wait_s, {name: wait_s * (own_s / longest_s) for name, own_s in reads.items()}),)  # the slowest tier is waited for
+
+
+def brought(load: Workload, machine: Machine) -> tuple[Cost, ...]:
+    """What a pass brings from the memory behind before it can begin, as a cost of its own; empty where there is nothing.
+
+    Raises
+    ------
+    MachineError
+        If there is no memory behind.
+    """
+    if isinstance(load.fetched_byte, float) and load.fetched_byte == 0.0:
+        return ()
+    behind = machine.chip.spill_tier(machine.engine)
+    if behind is None:
+        raise MachineError(f"{machine.chip.name} has no memory behind {machine.memory.name} to hold adapters; hold all of them, or take another machine")
+    transfer = Transfer(name=f"bring_from_{behind.name}", moved_byte=load.fetched_byte, source=behind.name, target=machine.memory.name)
+    some = minimum(load.fetched_byte, 1.0)  # where nothing is moved, nothing waits
+    copy_s = some * behind.latency_s + load.fetched_byte / behind.bandwidth_byte_per_s
+    return (Cost(transfer, 1.0, copy_s, {behind.name: copy_s}),)
 
 
 def step_s(latency_s: Real, cut: Parallelism, *, steady: bool) -> Real:

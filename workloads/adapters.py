@@ -4,7 +4,8 @@ S-LoRA, arXiv 2311.03285, and Punica, arXiv 2310.18547 (BGMV, SGMV): behind each
 to the rank, (m, k) x (k, r), and one that expands, (m, r) x (r, n), a product an adapter with its share of the rows:
 only the weights of adapters that a batch uses are read.
 Fused projections (queries, keys and values; gate and up) shrink once for each part. Adapters are cut over chips as their projections are, and
-kept in the format of the stream; all of them lie in main memory.
+kept in the format of the stream. All of them lie in main memory, or (S-LoRA) in the memory behind it: then those of running requests and some more are
+held in main memory, and a request that arrives waits for its own, if it is not among them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from magnitudes.arrays import Real, as_real, total
+from magnitudes.arrays import Real, as_real, maximum, minimum, total
 from magnitudes.errors import InputError
 from workloads.graph import Node, Workload
 from workloads.model import DivisionRule, Model
@@ -33,6 +34,8 @@ class Adapters:
         Rank of each, and how many are held; requests choose among them evenly.
     on : tuple of str
         Projections that they adapt, out of `PARTS`.
+    held : float or array of shape (designs,), optional
+        How many main memory holds, the others lying behind it; all, if not said. Those that a batch uses are always held.
 
     Raises
     ------
@@ -43,9 +46,12 @@ class Adapters:
     rank: Real = 16.0
     adapters: Real = 1.0
     on: tuple[str, ...] = tuple(PARTS)
+    held: Real | None = None
 
     def __post_init__(self) -> None:
-        for name in ("rank", "adapters"):
+        for name in ("rank", "adapters", "held"):
+            if name == "held" and self.held is None:
+                continue
             value = as_real(getattr(self, name))
             object.__setattr__(self, name, value)
             if isinstance(value, float) and not 1.0 <= value <= 1e6:
@@ -88,11 +94,24 @@ class Adapted:
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The shared model's operators, with two small products behind each projection that is adapted."""
         plain = self.base.workload(run, cut, formats)
-        held_byte = self.adapter_byte(plain, formats) * self.adapters.adapters / cut.pp
+        one_byte = self.adapter_byte(plain, formats) / cut.pp
         sequences = total(g.batch for g in run.groups) / (cut.dp * cut.parts)
         active = expected_active(self.adapters.adapters, 1.0, sequences)
+        arriving = total(g.batch for g in run.groups if not g.decoding) / cut.dp
         nodes = tuple(added for node in plain.nodes for added in (node, *self._beside(node, active, formats)))
-        return replace(plain, nodes=nodes, weight_byte=plain.weight_byte + held_byte)
+        return replace(plain, nodes=nodes, weight_byte=plain.weight_byte + one_byte * self._held(active), fetched_byte=one_byte * self._missed(arriving))
+
+    def _held(self, active: Real) -> Real:
+        """Adapters in main memory: those that are in use, at least."""
+        a = self.adapters
+        return a.adapters if a.held is None else minimum(maximum(a.held, active), a.adapters)
+
+    def _missed(self, arriving: Real) -> Real:
+        """Adapters of arriving requests that main memory does not hold: any of them is as likely to be held as another."""
+        a = self.adapters
+        if a.held is None or (isinstance(arriving, float) and arriving == 0.0):
+            return 0.0
+        return expected_active(a.adapters, 1.0, arriving) * (1.0 - minimum(a.held / a.adapters, 1.0))
 
     def adapter_byte(self, plain: Workload, formats: Precision) -> Real:
         """Bytes of one adapter over all layers, of one chip's share: what is moved where it is swapped in."""

@@ -44,6 +44,8 @@ class Workload:
         Most activations alive at once.
     tokens : Real
         Tokens (or images) that leave the pass, over all chips.
+    fetched_byte : Real
+        What the pass must first bring from the memory behind main memory, such as adapters of requests that arrive.
     groups : tuple of tuples of str
         Fusion groups: operators that follow each other and shall run as one, where the machine runs several as one.
     """
@@ -53,6 +55,7 @@ class Workload:
     state_byte: Real = 0.0
     activation_byte: Real = 0.0
     tokens: Real = 1.0
+    fetched_byte: Real = 0.0
     groups: tuple[tuple[str, ...], ...] = ()
 
     @property

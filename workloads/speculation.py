@@ -60,6 +60,7 @@ class Speculating:
             state_byte=verified.state_byte + drafted.state_byte,
             activation_byte=maximum(verified.activation_byte, drafted.activation_byte),
             tokens=verified.tokens,
+            fetched_byte=verified.fetched_byte,
         )
 
 

@@ -234,3 +234,6 @@ def test_adapters(run: Run) -> None:
     assert adapted["memory"]["weight_byte"] > plain["memory"]["weight_byte"]
     assert adapted["time_s"] > plain["time_s"]
     assert run("estimate llama-3-8b --on h100-sxm --lora rank=x").code == 2
+    less = json.loads(run("estimate llama-3-8b --on h100-sxm --phase decode --json --lora rank=16,adapters=8,on=qkv+out").out)
+    assert plain["time_s"] < less["time_s"] < adapted["time_s"]
+    assert run("estimate llama-3-8b --on h100-sxm --lora rank=16,on=head").code == 2

@@ -41,7 +41,28 @@ def test_more_or_higher_adapters_are_never_faster() -> None:
         assert times[0] > as_float(rs.estimate("llama-3-8b", "h100-sxm", Decode(batch=64)).time_s)
 
 
+def test_adapters_behind_main_memory_are_brought_for_requests_that_arrive() -> None:
+    """Eight of 64 held, eight requests: 64 (1 - (63/64)^8) adapters are asked for, seven eighths of them are copied over PCIe 5."""
+    ask = {"of": "llama-3-8b", "on": "h100-sxm"}
+    inside, outside = (rs.estimate(**ask, scenario=rs.Prefill(batch=8), lora=Adapters(16, 64, held=held)) for held in (None, 8))
+    asked = 64 * (1 - (63 / 64) ** 8)
+    copied = 1e-6 + asked * 7 / 8 * ADAPTER * 2 / 63e9
+    assert as_float(outside.time_s) - as_float(inside.time_s) == pytest.approx(copied, rel=1e-6)
+    assert as_float(inside.memory.weight_byte - outside.memory.weight_byte) == pytest.approx((64 - 8) * ADAPTER * 2)
+    steps = [as_float(rs.estimate(**ask, scenario=Decode(batch=8), lora=Adapters(16, 64, held=held)).time_s) for held in (None, 8)]
+    assert steps[0] == steps[1]  # what runs is in main memory
+    times = np.asarray(rs.estimate(**ask, scenario=rs.Prefill(batch=8), lora=Adapters(16, 64, held=np.array([1, 8, 32, 64]))).time_s)  # type: ignore[arg-type]
+    assert np.all(np.diff(times) < 0) and times[-1] == pytest.approx(as_float(inside.time_s), rel=1e-9)
+
+
+def test_adapters_with_no_memory_behind() -> None:
+    with pytest.raises(InputError, match="no memory behind"):
+        rs.estimate("llama-3-8b", "jetson-orin", rs.Prefill(), fidelity="roofline", lora=Adapters(16, 64, held=8))
+
+
 def test_adapters_that_make_no_sense() -> None:
+    with pytest.raises(InputError, match="held of adapters is 0"):
+        Adapters(held=0)
     with pytest.raises(InputError, match="rank of adapters is 0"):
         Adapters(0)
     with pytest.raises(InputError, match="no such projection; use qkv"):
