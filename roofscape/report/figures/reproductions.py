@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log10
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
@@ -11,9 +12,10 @@ from roofscape.report.figures.style import BOTTOM, FASTER, FREE, SLOWER, TOP, ax
 from roofscape.report.reproductions_terminal import published_words, value_words
 from roofscape.reproductions.claim import Outcome, Span
 
+LEAD = 9  # pixels between the labels of two lines
 PASSES, MISSES = FASTER, SLOWER
 SYMBOLS = {"prediction": "circle", "fit": "diamond-open", "bound": "triangle-up"}
-LONGEST = 58  # characters of a label; the hover text has all
+LONGEST, LINE = 58, 30  # characters of a label, and of a line of it, so that a phone has room for the marks; the hover text has all
 TICKS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 5.0, 10.0)
 LEAST, LARGEST = 0.1, 10.0  # ratios further out are drawn at the edge
 
@@ -32,7 +34,7 @@ def ratios_figure(outcomes: Sequence[Outcome]) -> go.Figure:
         As `drawable` picks them; ranges are drawn about their lower end.
     """
     labels = _labels([o.claim.claim for o in outcomes])
-    fig = figure(height=TOP + BOTTOM + 22 * max(len(outcomes), 1))
+    fig = figure(height=TOP + BOTTOM + sum(LEAD + 13 * (label.count("<br>") + 1) for label in labels))
     spans = [_tolerated(o) for o in outcomes]
     fig.add_bar(
         y=labels, base=[low for low, _ in spans], x=[high - low for low, high in spans], orientation="h", marker={"color": FREE}, hoverinfo="skip",
@@ -79,7 +81,7 @@ def _tolerated(o: Outcome) -> tuple[float, float]:
 def _labels(claims: Sequence[str]) -> list[str]:
     """Short names of claims, all different: a category drawn twice would be one line."""
     short = [_short(c) for c in claims]
-    return [s if short.count(s) == 1 else c for s, c in zip(short, claims, strict=True)]
+    return ["<br>".join(wrap(s if short.count(s) == 1 else c, LINE)) for s, c in zip(short, claims, strict=True)]
 
 
 def _short(words: str) -> str:
