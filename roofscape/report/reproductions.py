@@ -48,7 +48,7 @@ def _system(system: Reproduction, own: Sequence[Outcome], store: Store) -> str:
     figure = store.figure(ratios_figure(drawn), f"ours over published of every claim of {system.name}") if drawn else ""
     columns = ["claim", "published", "ours", "error", "passes", "kind", "where, how sure", "note"]
     content = figure + table(columns, [_row(o) for o in own], numeric=(1, 2, 3))
-    return section(f"{system.name}: {system.title}", content, READING if drawn else "", class_="long")
+    return section(f"{system.name}: {system.title}", content, READING if drawn else "", class_="long claims")
 
 
 def _row(o: Outcome) -> list[str]:

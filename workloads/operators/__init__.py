@@ -1,0 +1,1 @@
+"""Operators, one kind a file; `workloads.operator` has all of their names."""
