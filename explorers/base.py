@@ -31,6 +31,9 @@ EXPLORERS = {
     "nsga2": "explorers.search.optuna_samplers:Nsga2",
     "nsga3": "explorers.search.optuna_samplers:Nsga3",
     "cmaes": "explorers.search.optuna_samplers:CmaEs",
+    "ppo": "explorers.search.reinforcement:Ppo",
+    "ppo-bandit": "explorers.search.reinforcement:PpoBandit",
+    "sac": "explorers.search.reinforcement:Sac",
     "pymoo-nsga2": "explorers.search.pymoo_nsga2:PymooNsga2",
     "gp": "explorers.search.optuna_samplers:Gp",
 }

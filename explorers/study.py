@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
 Progress = Callable[[int], None]
+STALLED_STEPS = 300  # steps of a learner without a new design, after which its policy has settled
 STALLED = 60  # asks in a row without a design that is new, after which an explorer has nothing left to say
 REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
 
@@ -183,6 +185,39 @@ def joined(scores: list[Scores]) -> Scores:
     )  # fmt: skip
 
 
+class BudgetSpent(Exception):  # noqa: N818 - what it is
+    """No more designs may be evaluated."""
+
+
+def _asked(explorer: Any, log: EvaluationLog, progress: Progress | None) -> None:
+    """Ask and tell until the budget is spent, or nothing new is asked for."""
+    stalled = 0
+    while log.count < log.budget and stalled < STALLED:
+        places, scores, fresh = log.score(explorer.ask(log.budget - log.count))
+        stalled = 0 if fresh else stalled + 1
+        explorer.tell(places, scores)
+        if progress is not None:
+            progress(log.count)
+
+
+def _driven(explorer: Any, log: EvaluationLog, progress: Progress | None) -> None:
+    """Let an explorer that has a loop of its own run until the budget is spent, or nothing new is met for long."""
+    stalled = 0
+
+    def score(asked: Places) -> Scores:
+        nonlocal stalled
+        places, scores, fresh = log.score(asked)
+        stalled = 0 if fresh else stalled + 1
+        if progress is not None and fresh:
+            progress(log.count)
+        if len(places) < len(asked) or log.count >= log.budget or stalled >= STALLED_STEPS:
+            raise BudgetSpent
+        return scores
+
+    with suppress(BudgetSpent):
+        explorer.drive(score)
+
+
 def explore(
     space: DesignSpace | str,
     with_: str = "random",
@@ -222,15 +257,12 @@ def explore(
     start = time.perf_counter()
     explorer = build(with_, space, seed, budget, settings)
     log = EvaluationLog(space, min(budget, space.size))
-    stalled = 0
-    while log.count < log.budget and stalled < STALLED:
-        places, scores, fresh = log.score(explorer.ask(log.budget - log.count))
-        stalled = 0 if fresh else stalled + 1
-        explorer.tell(places, scores)
-        if progress is not None:
-            progress(log.count)
+    if hasattr(explorer, "drive"):
+        _driven(explorer, log, progress)
+    else:
+        _asked(explorer, log, progress)
     seconds = time.perf_counter() - start
-    note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: {STALLED} asks in a row brought none that is new"
+    note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: nothing new was asked for"
     note = "; ".join(n for n in (note, missing_figures(space, log.places, log.scores), "" if log.scores.feasible.any() else conflict(space)) if n)
     if space.size <= log.count:
         note = "; ".join(["every design was evaluated", *([note] if note else [])])

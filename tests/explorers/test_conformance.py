@@ -16,8 +16,15 @@ from explorers.study import explore
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss
 
-NEEDS = {"gp": "torch", "pymoo-nsga2": "pymoo", "qlognehvi": "botorch", "ppo": "stable_baselines3", "sac": "stable_baselines3"}
-SLOW = {"gp": 14, "qlognehvi": 14}  # seconds a design
+NEEDS = {
+    "gp": "torch",
+    "pymoo-nsga2": "pymoo",
+    "qlognehvi": "botorch",
+    "ppo": "stable_baselines3",
+    "ppo-bandit": "stable_baselines3",
+    "sac": "stable_baselines3",
+}
+SLOW = {"gp": 14, "qlognehvi": 14, "sac": 40}  # seconds a design
 TINY = """
 space: tiny
 model: llama-3-8b
