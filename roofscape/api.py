@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -31,15 +32,17 @@ DataTypeName = str | Sequence[str]
 MOST_TP = 1024  # no model has more heads to cut
 
 
-def model(name: str | Model, *, dims: Mapping[str, float] | None = None) -> Model:
-    """A model by name, from the path of a Hugging Face ``config.json`` or of an ONNX file.
+def model(name: str | Model | Any, *, dims: Mapping[str, float] | None = None, inputs: Any = None) -> Model:
+    """A model by name, from the path of a Hugging Face ``config.json`` or of an ONNX file, or from PyTorch.
 
     Parameters
     ----------
-    name : str or Model
+    name : str, Model, torch.nn.Module or torch.export.ExportedProgram
         A model itself is returned as it is.
     dims : mapping of str to float, optional
         Symbolic dimensions of an ONNX graph; those that are not said are 1, or what the scenario says (batch, prompt).
+    inputs : tuple or mapping, optional
+        Example inputs of a module, by place or by name: their shapes are those of the estimate. They may lie on the meta device.
 
     Raises
     ------
@@ -48,7 +51,18 @@ def model(name: str | Model, *, dims: Mapping[str, float] | None = None) -> Mode
     """
     if isinstance(name, str):
         return find_model(name, dims)
-    return name
+    if is_from_torch(name):
+        from workloads.importers.torch_export import read_module
+
+        return read_module(name, inputs)
+    found: Model = name
+    return found
+
+
+def is_from_torch(thing: object) -> bool:
+    """Whether something is a module of PyTorch or an exported program; PyTorch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(thing, (torch.nn.Module, torch.export.ExportedProgram))
 
 
 def native_dtype(of: Model) -> str:
@@ -144,7 +158,7 @@ def _check_columns(values: Mapping[str, Any]) -> None:
 
 
 def estimate(
-    of: str | Model,
+    of: str | Model | Any,
     on: str | System,
     scenario: Scenario | None = None,
     *,
@@ -168,13 +182,14 @@ def estimate(
     lora: Adapters | None = None,
     fuse: Sequence[Sequence[str]] = (),
     dims: Mapping[str, float] | None = None,
+    inputs: Any = None,
 ) -> Estimate:
     """Time, bound and fit of a model on a machine.
 
     Parameters
     ----------
-    of : str or Model
-        Name of a model, the path of a Hugging Face ``config.json`` or of an ONNX file.
+    of : str, Model, torch.nn.Module or torch.export.ExportedProgram
+        Name of a model, the path of a Hugging Face ``config.json`` or of an ONNX file, or what PyTorch has.
     on : str or System
         Name of a machine (``h100-sxm``, ``8xh100-sxm``), or the path of a spec's YAML.
     scenario : Scenario, optional
@@ -209,8 +224,8 @@ def estimate(
         A small model whose proposals are verified; the scenario says ``speculate`` and ``acceptance``.
     fuse : sequence of sequences of str
         Groups of operators that shall run as one section, on a streaming chip: ``[("gate_up", "activation", "down")]``.
-    dims : mapping of str to float, optional
-        Symbolic dimensions of an ONNX graph, as in `model`.
+    dims, inputs
+        Symbolic dimensions of an ONNX graph, and example inputs of a module, as in `model`.
 
     Returns
     -------
@@ -237,7 +252,7 @@ def estimate(
         "coprocess": coprocess,
         "overlap": overlap,
     } | _behind(offload)
-    of = model(of, dims=dims)
+    of = model(of, dims=dims, inputs=inputs)
     dtype = native_dtype(of) if dtype is None else dtype
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, draft=draft, lora=lora, fuse=fuse, **how)
     named = {f.name: getattr(q.scenario, f.name) for f in fields(q.scenario)} | {"tp": tp, "pp": pp, "ep": ep, "dp": dp}
@@ -322,7 +337,7 @@ def _serving(of: Model, on: str | System, lora: Adapters | None, draft: str | Mo
     return with_groups(of, on, fuse) if fuse else of
 
 
-def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:
+def compare(of: str | Model | Any, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:
     """The same question on several machines, by machine.
 
     Parameters
@@ -341,11 +356,11 @@ def compare(of: str | Model, on: Sequence[str | System], scenario: Scenario | No
     ------
     InputError
     """
-    found = model(of, dims=options.pop("dims", None))
+    found = model(of, dims=options.pop("dims", None), inputs=options.pop("inputs", None))
     return {name if isinstance(name, str) else name.name: estimate(found, name, scenario, **options) for name in on}
 
 
-def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = None, *, dtype: str | None = None, **options: Any) -> dict[str, float]:
+def elasticities(of: str | Model | Any, on: str | System, scenario: Scenario | None = None, *, dtype: str | None = None, **options: Any) -> dict[str, float]:
     """Percent of time per percent of each hardware parameter, largest first.
 
     Parameters
@@ -364,5 +379,5 @@ def elasticities(of: str | Model, on: str | System, scenario: Scenario | None = 
     ------
     InputError
     """
-    found = model(of, dims=options.pop("dims", None))
+    found = model(of, dims=options.pop("dims", None), inputs=options.pop("inputs", None))
     return sensitivity.elasticities(question(found, on, scenario, data_types=(dtype or native_dtype(found),), **options))

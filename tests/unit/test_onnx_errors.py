@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from magnitudes.errors import InputError
+from roofscape.cli import main
+from workloads.importers.onnx import read_onnx
+from workloads.model import ModelError
+
 onnx = pytest.importorskip("onnx", reason="reading ONNX files is an extra: pip install 'roofscape[onnx]'")
-
-from onnx import TensorProto, helper  # noqa: E402
-
-from magnitudes.errors import InputError  # noqa: E402
-from roofscape.cli import main  # noqa: E402
-from workloads.importers.onnx import read_onnx  # noqa: E402
-from workloads.model import ModelError  # noqa: E402
-
+TensorProto, helper = onnx.TensorProto, onnx.helper
 GRAPHS = Path(__file__).parent / "graphs"
 FLOAT = TensorProto.FLOAT
 
 
-def written(tmp_path: Path, nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], outputs: list[str], **more: object) -> Path:
+def written(tmp_path: Path, nodes: list[Any], inputs: list[Any], outputs: list[str], **more: object) -> Path:
     """A file with a graph of those nodes."""
     made = [helper.make_tensor_value_info(o, FLOAT, None) for o in outputs]
     graph = helper.make_graph(nodes, "g", inputs, made, **more)
@@ -30,7 +29,7 @@ def written(tmp_path: Path, nodes: list[onnx.NodeProto], inputs: list[onnx.Value
     return path
 
 
-def tensor(name: str, *shape: int | str | None) -> onnx.ValueInfoProto:
+def tensor(name: str, *shape: int | str | None) -> Any:
     return helper.make_tensor_value_info(name, FLOAT, list(shape))
 
 

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx", reason="reading ONNX files is an extra: pip install 'roofscape[onnx]'")
-
 import roofscape as rs
 from workloads.catalog import find_model
 from workloads.graph import Workload
@@ -22,6 +20,7 @@ from workloads.operator import Attention
 from workloads.scenario import Images, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision
 
+pytest.importorskip("onnx", reason="reading ONNX files is an extra: pip install 'roofscape[onnx]'")
 GRAPHS = Path(__file__).parent / "graphs"
 COUNTED: dict[str, Any] = json.loads((GRAPHS / "counted.json").read_text())
 # torchvision 0.28, `weights.meta["_ops"]` of each: 1e9 multiply-adds of one image

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from workloads.importers.onnx.site import Site
+from workloads.importers.traced.products import CELLS
 from workloads.importers.traced.trace import Step
 
 Make = Callable[[Site], list[Step]]
-# gates, and arithmetic of one element of the state in one step: sigmoids and tanhs (4 each), products and sums
-CELLS = {"LSTM": (4.0, 24.0), "GRU": (3.0, 19.0), "RNN": (1.0, 5.0)}
 
 
 def recurrent(site: Site) -> list[Step]:

@@ -165,12 +165,9 @@ def _sizes(web: Web, first: Step, second: Step, k: str, v: str, shape: tuple[int
     """Of the attention that two products make; the last axes of the scores are queries and keys, those before them heads, the first sequences."""
     q_len, kv_len = float(shape[-2]), float(shape[-1])
     batch, heads = (float(shape[0]), float(np.prod(shape[1:-2]))) if len(shape) > 3 else (1.0, float(shape[0]))
-    key, value = first.sizes["k"], second.sizes["n"]
-    kept = max(web.distinct(k) / (batch * kv_len * key), web.distinct(v) / (batch * kv_len * value))
-    return {
-        "batch": batch, "heads": heads, "kv_heads": min(max(float(round(kept)), 1.0), heads), "q_len": q_len, "kv_len": kv_len,
-        "head_dim": (key + value) / 2.0,
-    }  # fmt: skip
+    width = (first.sizes["k"] + second.sizes["n"]) / 2.0
+    sizes = {"batch": batch, "heads": heads, "q_len": q_len, "kv_len": kv_len, "head_dim": width}
+    return {**sizes, "kv_heads": min(_kept_heads(web, k, v, sizes), heads)}
 
 
 def _pattern_sizes(pattern: Pattern) -> dict[str, float]:
@@ -178,16 +175,27 @@ def _pattern_sizes(pattern: Pattern) -> dict[str, float]:
 
 
 def _with_patterns(trace: Trace, known: Mapping[str, Pattern]) -> Trace:
-    """Attention that was one operator already: the mask that it reads, if known, says which keys a query sees."""
+    """Attention that was one operator already: scales in front of it, heads that are copies, and the mask that says which keys a query sees."""
+    web = web_of(trace)
     new: dict[str, Step] = {}
     for step in trace.steps:
-        if step.kind != "attention" or len(step.inputs) != 4 or step.sizes.get("causal"):
+        if step.kind != "attention" or "cached" in step.sizes:
             continue
-        mask = trace.tensors[step.inputs[3]]
-        if mask.value is None:
-            pattern = known.get(step.name)
-        else:
-            pattern = pattern_of(seen_by(mask.value, mask.element), int(step.sizes["q_len"]), int(step.sizes["kv_len"]))
-        if pattern is not None:
-            new[step.name] = replace(step, inputs=step.inputs[:3], sizes={**step.sizes, **_pattern_sizes(pattern)})
+        q, k, *rest = step.inputs
+        read, sizes = (_unscaled(web, q, step.name), _unscaled(web, k, step.name), *rest), dict(step.sizes)
+        if len(read) > 2:
+            sizes["kv_heads"] = min(sizes["kv_heads"], _kept_heads(web, read[1], read[2], sizes))
+        if len(read) == 4 and not sizes.get("causal"):
+            mask = trace.tensors[read[3]]
+            seen = None if mask.value is None else seen_by(mask.value, mask.element)
+            pattern = known.get(step.name) if seen is None else pattern_of(seen, int(sizes["q_len"]), int(sizes["kv_len"]))
+            if pattern is not None:
+                read, sizes = read[:3], {**sizes, **_pattern_sizes(pattern)}
+        new[step.name] = replace(step, inputs=read, sizes=sizes)
     return replaced(trace, (), new)
+
+
+def _kept_heads(web: Web, k: str, v: str, sizes: Mapping[str, float]) -> float:
+    """Heads of keys and values that lie in memory, where others are copies of them."""
+    each = sizes["batch"] * sizes["kv_len"] * sizes["head_dim"]
+    return max(float(round((web.distinct(k) + web.distinct(v)) / (2.0 * each))), 1.0)
