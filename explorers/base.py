@@ -36,6 +36,8 @@ EXPLORERS = {
     "sac": "explorers.search.reinforcement:Sac",
     "pymoo-nsga2": "explorers.search.pymoo_nsga2:PymooNsga2",
     "gp": "explorers.search.optuna_samplers:Gp",
+    "proxy": "explorers.search.surrogate:ModelGuided",
+    "fidelity": "explorers.search.fidelity:Fidelity",
 }
 """Explorer, as the command line names it -> where it is. A new one is one file and one line here."""
 
