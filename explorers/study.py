@@ -263,8 +263,6 @@ def explore(
         _asked(explorer, log, progress)
     seconds = time.perf_counter() - start
     note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: nothing new was asked for"
-    note = "; ".join(n for n in (note, missing_figures(space, log.places, log.scores), "" if log.scores.feasible.any() else conflict(space)) if n)
-    note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: {STALLED} asks in a row brought none that is new"
     said = str(getattr(explorer, "note", ""))  # such as evaluations that a budget does not count
     note = "; ".join(n for n in (said, note, missing_figures(space, log.places, log.scores), "" if log.scores.feasible.any() else conflict(space)) if n)
     if space.size <= log.count:

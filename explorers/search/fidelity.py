@@ -39,7 +39,12 @@ class Fidelity(ModelGuided):
     """Rooflines of all designs, and the ratio to the asked fidelity learned from a few."""
 
     about: ClassVar[str] = "rooflines of all designs first, then the few that matter at the asked fidelity, whose ratio is learned"
-    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"startup": (4, 8, 12), "batch": (1, 2, 4), "candidates": (4000, 16000), "optimism": (0.5, 1.0, 2.0)}
+    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "startup": (4, 8, 12),
+        "batch": (1, 2, 4),
+        "candidates": (4000, 16000),
+        "optimism": (0.5, 1.0, 2.0),
+    }
 
     startup: int = 6
     candidates: int = 8000
@@ -130,6 +135,3 @@ def behind(logs: Column) -> Column:
     for point in front:
         far = np.maximum(far, ((logs - point) / spread).min(axis=1))
     return far
-
-
-

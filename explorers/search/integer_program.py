@@ -177,7 +177,7 @@ def _solve(costs: Column, rows: Sequence[tuple[Column, Column, Column]], whole: 
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     limits = [LinearConstraint(*_scaled(*row)) for row in rows]
-    result = milp(costs, constraints=limits, integrality=whole, bounds=Bounds(0.0, upper), options={"mip_rel_gap": GAP, "time_limit": SECONDS})
+    result = milp(costs, constraints=limits, integrality=whole.astype(np.int64), bounds=Bounds(0.0, upper), options={"mip_rel_gap": GAP, "time_limit": SECONDS})
     if result.status == INFEASIBLE or result.x is None:
         return None, float("inf")
     return np.asarray(result.x), float(result.mip_gap or 0.0)

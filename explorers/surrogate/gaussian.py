@@ -79,7 +79,7 @@ def fit(inputs: Column, figures: Column) -> Gaussian:
     found = minimize(_unlikely, start, args=(squares, left), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}).x
     lengths, noise = np.exp(found[:-1]), float(np.exp(found[-1]))
     covariance = _matern_of(np.sqrt((squares / lengths**2).sum(axis=2))) + noise * np.eye(len(left))
-    factor = np.linalg.cholesky(covariance)
+    factor: Column = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     weights = cho_solve((factor, True), left)
     return Gaussian(inputs, lengths, mean, float(left @ weights) / len(left), weights, factor)
 

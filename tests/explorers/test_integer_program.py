@@ -42,7 +42,7 @@ def test_the_optimum_is_that_of_trying_all(seed: int) -> None:
 
 def test_the_limit_that_excludes_all_is_named() -> None:
     slots = {"a": [Option("x", {"time_s": 2.0}), Option("y", {"time_s": 3.0})], "b": [Option("x", {"time_s": 1.0})]}
-    with pytest.raises(InputError, match="time_s is at least 3, the limit is 2.5"):
+    with pytest.raises(InputError, match=r"time_s is at least 3, the limit is 2\.5"):
         choose(Choices(slots, "minimise time_s", at_most={"time_s": 2.5}))
     with pytest.raises(InputError, match="time_s is at most 4, the limit is 9"):
         choose(Choices(slots, "minimise time_s", at_least={"time_s": 9.0}))
