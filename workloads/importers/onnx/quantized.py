@@ -24,8 +24,8 @@ def dequantize(site: Site) -> list[Step]:
         narrow = source.element in BITS
         stored = stored_format(BITS[source.element], block, site.has(2)) if narrow else DATA_TYPES.get(source.element)
         stored = None if source.element == "int32" else stored
-    element = source.element if source.element in (*BITS, "fp8", "fp4") else site.output.element
-    site.retype(element=element, stored=stored, origins=source.origins)
+    kept = source.element if source.element in (*BITS, "fp8", "fp4") else ""
+    site.retype(kept=kept, stored=stored, origins=source.origins)
     site.statistics |= {t.name for t in site.inputs[1:] if t is not None}
     return [site.step("view", (0,))]
 

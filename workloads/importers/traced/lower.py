@@ -11,7 +11,7 @@ from magnitudes.datatypes import DATA_TYPES, AnyDataType, DataType
 from workloads.graph import Node, fused
 from workloads.importers.traced.attention import masks_of
 from workloads.importers.traced.kernels import Kernel, epilogue_of
-from workloads.importers.traced.trace import ELEMENT_BYTE, Step, Tensor, Trace
+from workloads.importers.traced.trace import ELEMENT_BYTE, FLOATS, Step, Tensor, Trace
 from workloads.importers.traced.web import Web, web_of
 from workloads.operator import Attention, Contraction, Convolution, Elementwise, Gather, Normalization, Operator, Residency, Softmax
 from workloads.sharding import Precision
@@ -45,11 +45,17 @@ class Lowering:
         return self._format(tensor, self.formats.weight if tensor.constant else self.formats.stream)
 
     def _format(self, tensor: Tensor, wide: AnyDataType) -> AnyDataType:
-        if tensor.is_float:
+        element = tensor.in_memory
+        if element in FLOATS:
             return wide
-        if tensor.element in NARROW:
-            return DATA_TYPES[NARROW[tensor.element]]
-        return DATA_TYPES.get(tensor.element) or DataType(tensor.element, 8.0 * ELEMENT_BYTE[tensor.element], computes_as=("int32", "fp32"))
+        if element in NARROW:
+            return DATA_TYPES[NARROW[element]]
+        return DATA_TYPES.get(element) or DataType(element, 8.0 * ELEMENT_BYTE[element], computes_as=("int32", "fp32"))
+
+    def beside(self, weight: str, activation: str) -> AnyDataType:
+        """The format of a weight that meets an activation: weights of few bits are widened, unless both have as few."""
+        narrow = self.of(activation).in_memory in NARROW
+        return self._format(self.of(weight), self.formats.weight) if narrow else self.stored(weight)
 
     def byte(self, name: str) -> Real:
         """Bytes of a tensor as it is read: what lies in memory, each once."""
@@ -83,7 +89,7 @@ def _contraction(lowering: Lowering, kernel: Kernel) -> list[Operator]:
     constant = lowering.of(step.inputs[1]).constant
     product = Contraction(
         name=name, m=sizes["m"], n=sizes["n"], k=sizes["k"], batch=sizes["batch"], a=lowering.entering(step.inputs[0]),
-        b=lowering.stored(step.inputs[1]) if constant else lowering.entering(step.inputs[1]), c=lowering.stream(step.output),
+        b=lowering.beside(step.inputs[1], step.inputs[0]) if constant else lowering.entering(step.inputs[1]), c=lowering.stream(step.output),
         b_residency=Residency.WEIGHT if constant else Residency.ACTIVATION,
     )  # fmt: skip
     return [product, *_biases(lowering, step, step.inputs[1 + int(sizes.get("weights", 1.0)) :], sizes["batch"] * sizes["m"] * sizes["n"])]
@@ -93,7 +99,7 @@ def _convolution(lowering: Lowering, kernel: Kernel) -> list[Operator]:
     step = kernel.steps[0]
     sizes: dict[str, Any] = dict(step.sizes)
     product = Convolution(
-        name=step.name, a=lowering.entering(step.inputs[0]), b=lowering.stored(step.inputs[1]), c=lowering.stream(step.output), **sizes
+        name=step.name, a=lowering.entering(step.inputs[0]), b=lowering.beside(step.inputs[1], step.inputs[0]), c=lowering.stream(step.output), **sizes
     )  # fmt: skip
     return [product, *_biases(lowering, step, step.inputs[2:], sizes["batch"] * sizes["cout"] * sizes["out_h"] * sizes["out_w"])]
 

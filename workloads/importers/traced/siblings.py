@@ -15,7 +15,7 @@ def merge_siblings(trace: Trace) -> Trace:
     for step in trace.steps:
         if step.kind == "contraction" and step.sizes["batch"] == 1.0 and web.constant(step.inputs[1]):
             sizes, weight = step.sizes, web.tensor(step.inputs[1])
-            key = (web.behind_views(step.inputs[0]), sizes["m"], sizes["k"], weight.stored, weight.element, step.count)
+            key = (web.behind_views(step.inputs[0]), sizes["m"], sizes["k"], weight.stored, weight.in_memory, step.count)
             families.setdefault(key, []).append(step)
     gone: set[str] = set()
     new: dict[str, Step] = {}

@@ -60,6 +60,8 @@ class Tensor:
         Its elements, where they are known, or what they are for inputs that are full: masks of ones, positions from 0.
     stored : DataType, optional
         The format of a weight that is kept in fewer bits than its element says.
+    kept : str
+        The element in memory, where whoever reads the tensor widens it.
     """
 
     name: str
@@ -69,10 +71,16 @@ class Tensor:
     origins: frozenset[str] = frozenset()
     value: Any = field(default=None, compare=False, repr=False)
     stored: DataType | None = None
+    kept: str = ""
 
     @property
     def elements(self) -> float:
         return float(math.prod(self.shape))
+
+    @property
+    def in_memory(self) -> str:
+        """The element as it lies in memory."""
+        return self.kept or self.element
 
     @property
     def is_float(self) -> bool:
