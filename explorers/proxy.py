@@ -167,15 +167,16 @@ def learn(log: Study | str | Path, learner: str = "boosting", seed: int = 0) -> 
         raise InputError(f"{len(places)} evaluations are too few to learn a proxy of {space.name} from; log at least {LEAST}")
     order = np.random.default_rng(seed).permutation(len(places))
     learned, intervals, held = np.split(order, [int(PARTS[0] * len(order)), int(PARTS[1] * len(order))])
-    _sklearn("base")  # missing, it is named with its remedy
+    _sklearn("ensemble")  # missing, it is named with its remedy; loaded, its threads can be held
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # matrices are small: threads only wait for each other
-        model = (_network if learner == "network" else _trees)(space, places[learned], figures[learned], seed)
-    rank = min(1.0, COVERED * (1 + 1 / len(intervals)))
-    half = np.quantile(np.abs(model.predict(places[intervals]) - figures[intervals]), rank, axis=0, method="higher")
     names = tuple(o.name for o in space.objectives)
-    return Proxy(space, names, learner, model, half, _quality(space, names, model, half, places[held], figures[held]))
+    with threadpool_limits(1):  # threads of small loops only wait for each other
+        model = (_network if learner == "network" else _trees)(space, places[learned], figures[learned], seed)
+        rank = min(1.0, COVERED * (1 + 1 / len(intervals)))
+        half = np.quantile(np.abs(model.predict(places[intervals]) - figures[intervals]), rank, axis=0, method="higher")
+        quality = _quality(space, names, model, half, places[held], figures[held])
+    return Proxy(space, names, learner, model, half, quality)
 
 
 def _quality(space: DesignSpace, names: tuple[str, ...], model: Network | Trees, half: Column, places: Places, figures: Column) -> Quality:
