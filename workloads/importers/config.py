@@ -12,12 +12,29 @@ from workloads.model import ModelError
 LARGEST = 1e12  # no size of a network comes near
 
 
+class MissingFieldError(ModelError):
+    """A field that a configuration should have."""
+
+
+STAND_IN = 96.0  # for a field that is missing, while the others are looked for: small, with many divisors
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A configuration's fields, with clear refusals."""
+    """A configuration's fields, with clear refusals.
+
+    Parameters
+    ----------
+    where : str
+        The file, for messages.
+    fields : mapping of str to anything
+    missing : list of str, optional
+        Where it is there, fields that are missing are written down in it, and stand-ins returned: a survey of all that is missing.
+    """
 
     where: str
     fields: Mapping[str, Any]
+    missing: list[str] | None = None
 
     def whole(self, *keys: str) -> float:
         """The same for a count.
@@ -52,8 +69,11 @@ class Config:
         if key:
             return self._positive(key)
         near = nearest(keys[0], self.fields)
-        hint = f" (near: {', '.join(near)})" if near else ""
-        raise ModelError(f"{self.where}: the field {' or '.join(keys)} is missing{hint}; add it to the configuration")
+        said, hint = " or ".join(keys), f" (near: {', '.join(near)})" if near else ""
+        if self.missing is not None:
+            self.missing.append(said + hint)
+            return STAND_IN
+        raise MissingFieldError(f"{self.where}: the field {said} is missing{hint}; add it to the configuration")
 
     def number_or(self, default: float, *keys: str) -> float:
         """The same, or `default` where none is there."""
@@ -79,7 +99,7 @@ class Config:
         inner = self.fields.get(key)
         if not isinstance(inner, Mapping):
             raise ModelError(f"{self.where}: {key} is {inner!r}; it should be an object with the fields of that part")
-        return Config(f"{self.where}: {key}", inner)
+        return Config(f"{self.where}: {key}", inner, self.missing)
 
     def wholes(self, key: str, *, empty: bool = False) -> tuple[float, ...]:
         """A list of counts.

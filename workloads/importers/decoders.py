@@ -63,7 +63,7 @@ def _phi3(c: Config, name: str) -> Stack:
 
 
 def _falcon(c: Config, name: str) -> Stack:
-    """Parallel halves without biases; the new architecture has key-value heads and a norm a half, the old one shares one key-value head."""
+    """Parallel halves without biases; the new architecture has key-value heads and a norm a half (or one), the old one shares one key-value head."""
     hidden, heads = c.whole("hidden_size"), c.whole("num_attention_heads", "n_head")
     new = c.flag("new_decoder_architecture")
     kv_heads = c.whole("num_kv_heads", "n_head_kv") if new else (1.0 if c.flag("multi_query", True) else heads)
@@ -71,7 +71,8 @@ def _falcon(c: Config, name: str) -> Stack:
     layers = Layers(
         c.whole("num_hidden_layers", "n_layer"), attention, DenseFeedForward(c.whole_or(4.0 * hidden, "ffn_hidden_size"), gated=False), parallel=True
     )
-    return decoder(c, name, (layers,), norm="layer", norms_per_layer=2.0 if new else 1.0, tied=c.flag("tie_word_embeddings", True))
+    norms = c.whole_or(2.0, "num_ln_in_parallel_attn") if new else 1.0
+    return decoder(c, name, (layers,), norm="layer", norms_per_layer=norms, tied=c.flag("tie_word_embeddings", True))
 
 
 def _experts(c: Config, experts: str, inner: str, **own: Any) -> ExpertFeedForward:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from workloads.cnn import ResNet
 from workloads.composition import CHOICES, Composition
 from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
 from workloads.importers import convolutional, decoders, others, recurrent, towers
-from workloads.importers.config import LARGEST, Config
+from workloads.importers.config import LARGEST, Config, MissingFieldError
 from workloads.model import Model, ModelError
 from workloads.transformer import Transformer
 
@@ -54,7 +55,21 @@ def model_of(tree: Mapping[str, Any], name: str, where: str) -> Model:
         raise ModelError(
             f"{where}: architecture {kind!r} is not known{hint} (known: {', '.join(ARCHITECTURES)}); add a reader to workloads/importers/huggingface.py"
         )
-    return ARCHITECTURES[str(kind)](Config(where, tree), name)
+    try:
+        return ARCHITECTURES[kind](Config(where, tree), name)
+    except MissingFieldError as error:
+        raise _all_missing(kind, tree, name, where, error) from error
+
+
+def _all_missing(kind: str, tree: Mapping[str, Any], name: str, where: str, first: MissingFieldError) -> ModelError:
+    """The refusal that names all fields that are missing, as far as the reader comes with stand-ins for them."""
+    missing: list[str] = []
+    with suppress(ModelError, ArithmeticError):  # stand-ins may fit nothing
+        ARCHITECTURES[kind](Config(where, tree, missing), name)
+    distinct = list(dict.fromkeys(missing))
+    if len(distinct) < 2:
+        return first
+    return MissingFieldError(f"{where}: {len(distinct)} fields that {kind} needs are missing: {', '.join(distinct)}; add them to the configuration")
 
 
 def _decoder(c: Config, name: str, layers: float | None = None, **own: Any) -> Transformer:
@@ -139,9 +154,13 @@ def _gpt2(c: Config, name: str) -> Transformer:
 
 
 def _opt(c: Config, name: str) -> Transformer:
+    """OPT; its 350M has a narrower embedding between two products without biases, and norms behind the sums, so that none ends it."""
     hidden, layers = c.whole("hidden_size"), c.whole("num_hidden_layers")
     positions = c.whole("max_position_embeddings") + 2.0  # two rows are kept for padding
-    return _plain(c, name, hidden, layers, c.whole("num_attention_heads"), c.whole("ffn_dim"), positions=positions)
+    narrow = c.whole_or(hidden, "word_embed_proj_dim")
+    between = c.whole("vocab_size") * (narrow - hidden) + (2.0 * narrow * hidden if narrow != hidden else 0.0)
+    extra = between if c.flag("do_layer_norm_before", True) else between - 2.0 * hidden
+    return _plain(c, name, hidden, layers, c.whole("num_attention_heads"), c.whole("ffn_dim"), positions=positions, extra_parameters=extra)
 
 
 def _bloom(c: Config, name: str) -> Transformer:
