@@ -11,6 +11,7 @@ from explorers.space.catalog import find_space
 from magnitudes.arrays import Column
 from roofscape import __version__
 
+FIDELITY = " `fidelity` also scores the rooflines of all designs (of a draw, where there are more than a million), which the budget does not count."
 WIDTH = 60  # characters of the diagram of ranks
 
 
@@ -30,7 +31,9 @@ def race_text(race: Race, command: str, lotteries: Mapping[tuple[str, str], Mapp
         "# Explorers compared\n",
         f"Written by `{command}` (roofscape {__version__}): {seeds} seeds, budgets of {_listed(race.budgets)} distinct designs. The share is of what can "
         "be won: of one objective the optimum over the best found (or the best over the optimum, where large is good), of several the share of the true "
-        "front's hypervolume; medians over seeds with 95 % bootstrap intervals. Infeasible designs count against the budget.\n",
+        "front's hypervolume; medians over seeds with 95 % bootstrap intervals. Infeasible designs count against the budget."
+        + (FIDELITY if any(e.explorer == "fidelity" for e in race.entries) else "")
+        + "\n",
     ]
     parts += [_space(race, name) for name in dict.fromkeys(e.space for e in race.entries)]
     parts += [_ranks(race, budget) for budget in race.budgets]
