@@ -19,7 +19,8 @@ _PUBLIC = {
     "MixedBatch": "workloads.scenario", "Images": "workloads.scenario", "Diffusion": "workloads.scenario", "Samples": "workloads.scenario",
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
     "DesignSpace": "explorers.space.space", "Study": "explorers.study", "explore": "explorers.study",
-    "make_env": "explorers.environments.design", "make_multi_agent_env": "explorers.environments.multi_agent",
+    "make_env": "explorers.environments.design", "make_vector_env": "explorers.environments.design",
+    "make_multi_agent_env": "explorers.environments.multi_agent",
     "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
     "reproduce": "roofscape.reproductions",
 }  # fmt: skip
@@ -27,6 +28,7 @@ __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from explorers.environments.design import make_env as make_env
+    from explorers.environments.design import make_vector_env as make_vector_env
     from explorers.environments.multi_agent import make_multi_agent_env as make_multi_agent_env
     from explorers.question import Question as Question
     from explorers.space.space import DesignSpace as DesignSpace

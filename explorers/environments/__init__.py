@@ -1,1 +1,1 @@
-"""Faces of a design space for learners: one agent (gymnasium), several (pettingzoo), many environments at once."""
+"""Any design space as an environment to learn in: designs that are built, walked or drawn, by one learner or by several together."""

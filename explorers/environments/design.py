@@ -1,139 +1,132 @@
-"""The gymnasium face of any design space, alone or many at once (extra rl)."""
+"""Any space as an environment: what makes one, for gymnasium, for its vectors, and for Stable-Baselines3."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from explorers.environments.episode import Episodes, Score, merit
+from explorers.environments.game import Game, Score, game_class, middle
+from explorers.environments.reward import make_reward
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, Scores
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 
 
-def library(name: str) -> Any:
-    """A library of the extra, or an error that names it.
-
-    Raises
-    ------
-    InputError
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        raise InputError(f"this needs {name}, which is not installed; `pip install 'roofscape[rl]'` brings it") from None
-
-
-def make_env(
-    space: DesignSpace | str, kind: str = "build", reward: Callable[[Scores], Column] = merit, steps: int = 16, seed: int = 0, score: Score | None = None
-) -> Any:
-    """A `gymnasium.Env` of a space.
+def make_game(
+    space: DesignSpace | str,
+    kind: str = "build",
+    count: int = 1,
+    reward: str | Callable[[Scores], Column] = "monotone",
+    targets: Mapping[str, float] | None = None,
+    continuous: bool = False,
+    steps: int = 16,
+    start: str = "random",
+    seed: int = 0,
+    score: Score | None = None,
+) -> Game:
+    """Designs in the making, beside each other; it needs nothing but numpy.
 
     Parameters
     ----------
     space : DesignSpace or str
     kind : str
-        ``build`` (axis by axis), ``walk`` (moves) or ``bandit`` (whole, in one step).
-    reward : callable
-        ``Scores -> Column``: what designs are worth; a step earns the growth.
+        ``build``, ``walk`` or ``bandit``.
+    count : int
+        Designs beside each other.
+    reward : str or callable
+        ``monotone``, a published one (see `explorers.environments.reward.REWARDS`), or one's own ``Scores -> Column``.
+    targets : mapping of str to float, optional
+        Objective -> target, for the published rewards that have one.
+    continuous : bool
+        Actions are numbers from -1 to 1, not choices.
     steps : int
         Of a walk.
+    start : str
+        Where walks begin: ``random``, ``middle``, or ``best``: where the best so far are.
     seed : int
     score : callable, optional
-        Evaluates designs in place of the space: to count them, or to answer from a proxy.
+        What designs come to, in place of the space: to count them, or to answer from a proxy.
 
     Raises
     ------
     InputError
-        If gymnasium is missing, or there is no such space or kind.
+        If a name does not exist, or a setting is wrong.
     """
-    gymnasium = library("gymnasium")
-    of = find_space(space) if isinstance(space, str) else space
-    episodes = Episodes(of, 1, kind, reward, score, steps, seed)
-
-    class DesignEnv(gymnasium.Env):  # type: ignore[misc, name-defined]
-        """One design an episode."""
-
-        metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - the library's own attribute
-        observation_space = gymnasium.spaces.Box(-1.0, 1.0, (episodes.observation_size,), np.float32)
-        action_space = gymnasium.spaces.Box(-1.0, 1.0, (episodes.action_size,), np.float32)
-
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Column, dict[str, Any]]:
-            super().reset(seed=seed)
-            if seed is not None:
-                episodes.generator = np.random.default_rng(seed)
-            return episodes.begin()[0], self.told()
-
-        def step(self, action: Any) -> tuple[Column, float, bool, bool, dict[str, Any]]:
-            observation, earned, ended = episodes.act(np.asarray(action)[None, :])
-            return observation[0], float(earned[0]), ended, False, self.told()
-
-        def told(self) -> dict[str, Any]:
-            """The design as it stands."""
-            return {"design": of.design(episodes.at[0]), "worth": float(episodes.worth[0]), "feasible": bool(episodes.feasible[0])}
-
-    return DesignEnv()
+    space = find_space(space) if isinstance(space, str) else space
+    cls = game_class(kind)
+    if count < 1 or steps < 1:
+        raise InputError(f"{count} environments and walks of {steps} steps; at least one of each is needed")
+    if start not in ("random", "middle", "best"):
+        raise InputError(f"walks start at random, middle or best, not {start!r}")
+    scored = score or space.score
+    reference = scored(middle(space)[None, :]).objectives[0]
+    walking: dict[str, Any] = {"length": steps, "start": start} if kind == "walk" else {}
+    return cls(space, make_reward(space, reference, reward, targets), count, scored, np.random.default_rng(seed), continuous, **walking)
 
 
-def make_vec_env(space: DesignSpace | str, count: int, kind: str = "build", seed: int = 0, score: Score | None = None) -> Any:
-    """Many environments of a space as one of stable-baselines3's: a step of all is one evaluation.
+def make_env(space: DesignSpace | str, kind: str = "build", reward: str | Callable[[Scores], Column] = "monotone", **settings: Any) -> Any:
+    """A space as a `gymnasium.Env`.
 
     Parameters
     ----------
-    space, kind, seed, score
-        As in `make_env`.
-    count : int
+    space : DesignSpace or str
+        A space, a shipped one's name, or the path of a file.
+    kind : str
+        ``build``: a design is set axis by axis; ``walk``: it is moved; ``bandit``: all axes at once, one step.
+    reward, **settings
+        As `make_game` takes them.
+
+    Returns
+    -------
+    gymnasium.Env
+        Observations are flat numbers from -20 to 20: the design, its objectives beside the middle design's, its violations, and how far
+        the game is. ``info`` has the design's ``places``, ``figures`` and ``feasible``.
+
+    Raises
+    ------
+    InputError
+        If gymnasium is missing, or a setting is wrong.
+    """
+    return needed("explorers.environments.gymnasium_faces").DesignEnv(make_game(space, kind, 1, reward, **settings))
+
+
+def make_vector_env(
+    space: DesignSpace | str, kind: str = "build", count: int = 16, reward: str | Callable[[Scores], Column] = "monotone", **settings: Any
+) -> Any:
+    """Many environments as one `gymnasium.vector.VectorEnv`: a step of all of them is one evaluation of columns.
 
     Raises
     ------
     InputError
     """
-    vec_env = library("stable_baselines3.common.vec_env")
-    gymnasium = library("gymnasium")
-    of = find_space(space) if isinstance(space, str) else space
-    episodes = Episodes(of, count, kind, score=score, seed=seed)
+    return needed("explorers.environments.gymnasium_faces").DesignVectorEnv(make_game(space, kind, count, reward, **settings))
 
-    class DesignVecEnv(vec_env.VecEnv):  # type: ignore[misc, name-defined]
-        """All begin and end together."""
 
-        def __init__(self) -> None:
-            box = gymnasium.spaces.Box
-            super().__init__(count, box(-1.0, 1.0, (episodes.observation_size,), np.float32), box(-1.0, 1.0, (episodes.action_size,), np.float32))
-            self.waiting: Column = np.zeros((count, episodes.action_size))
+def make_vec_env(space: DesignSpace | str, kind: str = "build", count: int = 16, reward: str | Callable[[Scores], Column] = "monotone", **settings: Any) -> Any:
+    """Many environments as one `stable_baselines3.common.vec_env.VecEnv`.
 
-        def reset(self) -> Column:
-            return episodes.begin()
+    Raises
+    ------
+    InputError
+    """
+    return needed("explorers.environments.stable_faces").StableVectorEnv(make_game(space, kind, count, reward, **settings))
 
-        def step_async(self, actions: Column) -> None:
-            self.waiting = actions
 
-        def step_wait(self) -> tuple[Column, Column, Any, list[dict[str, Any]]]:
-            observation, earned, ended = episodes.act(self.waiting)
-            infos: list[dict[str, Any]] = [{} for _ in range(count)]
-            if ended:
-                for info, last in zip(infos, observation, strict=True):
-                    info["terminal_observation"] = last
-                observation = episodes.begin()
-            return observation, earned.astype(np.float32), np.full(count, ended), infos
+def needed(module: str) -> Any:
+    """A module that the extra ``rl`` brings what it imports.
 
-        def close(self) -> None:
-            """Nothing is held."""
-
-        def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-            return [None] * count
-
-        def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-            """There is nothing to set."""
-
-        def env_method(self, method_name: str, *arguments: Any, indices: Any = None, **options: Any) -> list[Any]:
-            return [None] * count
-
-        def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-            return [False] * count
-
-    return DesignVecEnv()
+    Raises
+    ------
+    InputError
+        Naming what is missing and the remedy.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == "explorers":
+            raise
+        raise InputError(f"environments need {error.name}, which is not installed; `pip install 'roofscape[rl]'` brings it") from error

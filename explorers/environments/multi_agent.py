@@ -1,135 +1,77 @@
-"""The pettingzoo face of any design space: groups of axes are agents that move together (extra rl)."""
+"""Any space as an environment of several agents, for pettingzoo."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from explorers.environments.design import library
-from explorers.environments.episode import Episodes, merit
-from explorers.space.axis import Axis
+from explorers.environments.design import needed
+from explorers.environments.game import Score, middle
+from explorers.environments.reward import make_reward
+from explorers.environments.team import Team, groups_of
 from explorers.space.catalog import find_space
-from explorers.space.space import DesignSpace
+from explorers.space.space import DesignSpace, Scores
+from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
-REWARDS = ("shared", "difference")
-MEMORY = ("capacity", "bandwidth", "latency", "shared", "register", "row", "column", "refresh")
-LINKS = ("nvlink", "infiniband", "xgmi", "ici", "pcie", "p2p", "ethernet")
-MAPPING = ("tp", "pp", "ep", "dp", "batch", "prompt", "output", "context", "chunk", "dtype", "kv_dtype", "dataflow", "machine", "model")
+SHARING = ("shared", "difference")
 
 
-def group_of(axis: Axis) -> str:
-    """The part of a design that an axis belongs to: ``network``, ``memory``, ``mapping`` or ``compute``."""
-    owner, _, rest = axis.path.rpartition(".")
-    if any(axis.path.startswith(link) or owner.startswith(link) for link in LINKS) or "p2p" in owner:
-        return "network"
-    if axis.path in MAPPING or rest.partition(":")[0] in MAPPING or axis.path.startswith("model."):
-        return "mapping"
-    return "memory" if rest.partition(":")[0].startswith(MEMORY) else "compute"
-
-
-def agents_of(space: DesignSpace, by: str = "group") -> dict[str, list[int]]:
-    """The axes of each agent.
-
-    Parameters
-    ----------
-    space : DesignSpace
-    by : str
-        ``group`` (compute, memory, network, mapping) or ``axis`` (one agent an axis).
-
-    Raises
-    ------
-    NameMiss
-    """
-    if by not in ("group", "axis"):
-        raise NameMiss("way to part axes among agents", by, nearest(by, ("group", "axis")), "(group or axis)")
-    agents: dict[str, list[int]] = {}
-    for i, axis in enumerate(space.axes):
-        agents.setdefault(axis.name if by == "axis" else group_of(axis), []).append(i)
-    return agents
-
-
-def make_multi_agent_env(space: DesignSpace | str, by: str = "group", reward: str = "shared", steps: int = 16, seed: int = 0) -> Any:
-    """A `pettingzoo.ParallelEnv` in which agents move their own axes of one design together.
+def make_team(
+    space: DesignSpace | str,
+    by: str | Mapping[str, Sequence[str]] = "group",
+    reward: str = "shared",
+    rounds: int = 2,
+    count: int = 1,
+    worth: str | Callable[[Scores], Column] = "monotone",
+    targets: Mapping[str, float] | None = None,
+    seed: int = 0,
+    score: Score | None = None,
+) -> Team:
+    """Agents that design together, many teams beside each other; it needs nothing but numpy.
 
     Parameters
     ----------
     space : DesignSpace or str
-    by : str
-        As in `agents_of`.
+    by : str or mapping
+        ``group`` (compute, memory, network, mapping), ``axis`` (an agent an axis), or agents with their axes.
     reward : str
-        ``shared``: what the design's worth grew by. ``difference``: what it grew by beyond what it would be worth had the agent stood still
-        (Wolpert and Tumer 2002).
-    steps : int
-        Of an episode.
-    seed : int
+        ``shared``, or ``difference``: what the design is worth less what it were worth with this agent's axes at their middle.
+    rounds, count : int
+    worth : str or callable
+        What a design is worth: the `reward` of `explorers.environments.design.make_game`.
+    targets, seed, score
+        As `make_game` takes them.
 
     Raises
     ------
     InputError
-        If pettingzoo is missing, or there is no such space, parting or reward.
     """
-    pettingzoo, gymnasium = library("pettingzoo"), library("gymnasium")
-    if reward not in REWARDS:
-        raise NameMiss("reward", reward, nearest(reward, REWARDS), f"(rewards: {', '.join(REWARDS)})")
-    of = find_space(space) if isinstance(space, str) else space
-    parts = agents_of(of, by)
-    if not parts:
-        raise InputError(f"{of.name} has no axes: nobody has anything to move")
-    episodes = Episodes(of, 1, "walk", merit, None, steps, seed)
-    sizes = {name: len(axes) for name, axes in parts.items()}
+    space = find_space(space) if isinstance(space, str) else space
+    if reward not in SHARING:
+        raise NameMiss("reward", reward, nearest(reward, SHARING), f"(rewards: {', '.join(SHARING)})")
+    if rounds < 1 or count < 1:
+        raise InputError(f"{rounds} rounds of {count} teams; at least one of each is needed")
+    scored = score or space.score
+    rewarded = make_reward(space, scored(middle(space)[None, :]).objectives[0], worth, targets)
+    return Team(space, rewarded, groups_of(space, by), count, scored, np.random.default_rng(seed), rounds, reward == "shared")
 
-    class DesignParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc, name-defined]
-        """All agents see the whole design and move their own axes."""
 
-        metadata: dict[str, Any] = {"name": f"{of.name}_v0", "render_modes": [], "is_parallelizable": True}  # noqa: RUF012
+def make_multi_agent_env(space: DesignSpace | str, by: str | Mapping[str, Sequence[str]] = "group", reward: str = "shared", **settings: Any) -> Any:
+    """A space as a `pettingzoo.ParallelEnv`: every agent chooses the values of its own axes at once.
 
-        def __init__(self) -> None:
-            self.possible_agents = list(parts)
-            self.agents: list[str] = []
-            box = gymnasium.spaces.Box
-            self.observation_spaces = {a: box(-1.0, 1.0, (episodes.observation_size,), np.float32) for a in parts}
-            self.action_spaces = {a: box(-1.0, 1.0, (sizes[a],), np.float32) for a in parts}
+    Parameters
+    ----------
+    space : DesignSpace or str
+    by, reward, **settings
+        As `make_team` takes them.
 
-        def observation_space(self, agent: str) -> Any:
-            return self.observation_spaces[agent]
-
-        def action_space(self, agent: str) -> Any:
-            return self.action_spaces[agent]
-
-        def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-            if seed is not None:
-                episodes.generator = np.random.default_rng(seed)
-            self.agents = list(parts)
-            seen = episodes.begin()[0]
-            return {a: seen.copy() for a in self.agents}, {a: {} for a in self.agents}
-
-        def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-            before = episodes.at.copy()
-            whole = np.zeros((1, episodes.axes))
-            for agent, action in actions.items():
-                whole[0, parts[agent]] = action
-            seen, earned, ended = episodes.act(whole)
-            acting = list(self.agents)
-            rewards = {a: float(earned[0]) for a in acting}
-            if reward == "difference":
-                rewards = dict(zip(acting, self._differences(acting, before), strict=True))
-            if ended:
-                self.agents = []
-            told = {a: {"design": of.design(episodes.at[0])} for a in acting}
-            return {a: seen[0].copy() for a in acting}, rewards, dict.fromkeys(acting, ended), dict.fromkeys(acting, False), told
-
-        def _differences(self, acting: list[str], before: Any) -> list[float]:
-            """What the design is worth beyond what it would be had each agent stood still: one evaluation for all agents."""
-            still = np.repeat(episodes.at, len(acting), axis=0)
-            for row, agent in enumerate(acting):
-                still[row, parts[agent]] = before[0, parts[agent]]
-            return [float(w) for w in episodes.worth[0] - merit(of.score(of.canonical(still)))]
-
-        def state(self) -> Any:
-            """What a central critic sees."""
-            return episodes.observe()[0]
-
-    return DesignParallelEnv()
+    Raises
+    ------
+    InputError
+        If pettingzoo is missing, or a setting is wrong.
+    """
+    return needed("explorers.environments.pettingzoo_faces").DesignParallelEnv(make_team(space, by, reward, count=1, **settings))

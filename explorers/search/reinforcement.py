@@ -1,91 +1,178 @@
-"""PPO and SAC through stable-baselines3 (extra rl): policies learn on many episodes at once, and every design that they meet counts."""
+"""Reinforcement learning through Stable-Baselines3: PPO and SAC, on many designs stepped together.
+
+The library's training loop drives, so these explorers have `drive` in place of `ask` and `tell`. When a policy has settled and its games
+bring no new designs, a new one begins with a seed of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from explorers.environments.design import library, make_vec_env
-from explorers.environments.episode import Score
-from explorers.space.space import DesignSpace
+import numpy as np
+import torch
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.callbacks import BaseCallback
+
+from explorers.environments.design import make_game
+from explorers.environments.game import Score
+from explorers.environments.stable_faces import StableVectorEnv
+from explorers.space.space import DesignSpace, Places, Scores
+
+FOREVER = 10**9  # steps: the budget of designs ends a run, not this
+PATIENCE = 12  # games without a new design, after which a policy has settled
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One thread, and the global generators, which the library seeds, as they were before."""
+    threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state())  # noqa: NPY002
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
 @dataclass
-class Learner:
-    """A policy that is trained until the budget is spent: the base of those below.
+class Watched:
+    """Scores, and how many calls in a row asked for nothing new."""
 
-    A learner drives: `drive` is given a function that scores designs and raises when the budget is spent.
+    score: Score
+    idle: int = 0
+    seen: set[bytes] = field(default_factory=set)
+
+    def __call__(self, places: Places) -> Scores:
+        before = len(self.seen)
+        self.seen.update(row.tobytes() for row in np.ascontiguousarray(places))
+        self.idle = 0 if len(self.seen) > before else self.idle + 1
+        return self.score(places)
+
+
+class UntilSettled(BaseCallback):  # type: ignore[misc]
+    """Ends the training of a policy whose games bring no new designs."""
+
+    def __init__(self, watched: Watched, patience: int) -> None:
+        super().__init__()
+        self.watched, self.patience = watched, patience
+
+    def _on_step(self) -> bool:
+        return self.watched.idle < self.patience
+
+
+@dataclass
+class StableSearch:
+    """A learner of Stable-Baselines3: the base of those below.
+
+    Parameters
+    ----------
+    space : DesignSpace
+    seed, budget : int
+    kind : str
+        The game: ``build``, ``walk`` or ``bandit``.
+    reward : str
+        See `explorers.environments.reward.REWARDS`.
+    length : int
+        Steps of a walk.
+    start : str
+        Where walks begin: ``random``, ``middle``, or ``best``.
+    beside : int
+        Designs beside each other.
+    rate : float
+        Learning rate.
+    discount : float
     """
 
     about: ClassVar[str] = ""
     settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    continuous: ClassVar[bool] = False
 
     space: DesignSpace
     seed: int = 0
     budget: int = 200
     kind: str = "walk"
-    environments: int = 16
+    reward: str = "monotone"
+    length: int = 8
+    start: str = "best"
+    beside: int = 16
+    rate: float = 1e-3
+    discount: float = 1.0
 
     def drive(self, score: Score) -> None:
-        """Train until `score` raises.
+        """Learn until `score` says that the budget is spent."""
+        count = max(1, min(self.beside, self.budget // 4))
+        with alone():
+            attempt, watched = 0, Watched(score)
+            while True:
+                seed = int(np.random.SeedSequence([self.seed, attempt]).generate_state(1)[0] % 2**31)
+                game = make_game(
+                    self.space, self.kind, count, self.reward, continuous=self.continuous, steps=self.length, start=self.start, seed=seed, score=watched
+                )
+                watched.idle = 0
+                self.model(StableVectorEnv(game), seed).learn(FOREVER, callback=UntilSettled(watched, PATIENCE * game.steps))
+                attempt += 1
 
-        Raises
-        ------
-        InputError
-            If stable-baselines3 is missing.
-        """
-        library("torch").set_num_threads(1)  # small networks: threads only wait for each other
-        count = max(1, min(self.environments, self.budget // 4))
-        self.model(make_vec_env(self.space, count, self.kind, self.seed, score)).learn(total_timesteps=1 << 40)
-
-    def model(self, environment: Any) -> Any:
+    def model(self, environment: StableVectorEnv, seed: int) -> Any:
         """The library's learner, with the settings of this explorer."""
         raise NotImplementedError
 
 
 @dataclass
-class Ppo(Learner):
+class Ppo(StableSearch):
     """Proximal policy optimisation (Schulman et al. 2017)."""
 
-    about: ClassVar[str] = "stable-baselines3's PPO on episodes (extra rl)"
-    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"rate": (3e-4, 1e-3, 3e-3), "rollout": (8, 16, 32), "entropy": (0.0, 0.01)}
+    about: ClassVar[str] = "Stable-Baselines3's PPO, walking from the best so far (extra rl)"
+    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "kind": ("build", "walk", "bandit"), "rate": (3e-4, 1e-3, 3e-3), "beside": (8, 16, 32), "entropy": (0.0, 0.003, 0.01),
+        "length": (4, 8, 16), "start": ("random", "best"),
+    }  # fmt: skip
 
-    rate: float = 1e-3
-    rollout: int = 16
-    entropy: float = 0.005
+    entropy: float = 0.003
+    games: int = 2  # between two updates, of each design beside the others
+    passes: int = 8
 
-    def model(self, environment: Any) -> Any:
-        sb3 = library("stable_baselines3")
-        batch = max(16, environment.num_envs * self.rollout // 4)
-        return sb3.PPO(
-            "MlpPolicy", environment, learning_rate=self.rate, n_steps=self.rollout, batch_size=batch, ent_coef=self.entropy, gamma=1.0, seed=self.seed,
-            device="cpu", policy_kwargs={"net_arch": [64, 64]},
+    def model(self, environment: StableVectorEnv, seed: int) -> Any:
+        steps = max(self.games * environment.game.steps, 2)
+        return PPO(
+            "MlpPolicy", environment, learning_rate=self.rate, n_steps=steps, batch_size=max(steps * environment.num_envs // 4, 2), n_epochs=self.passes,
+            gamma=self.discount, gae_lambda=0.95, ent_coef=self.entropy, seed=seed, device="cpu", policy_kwargs={"net_arch": [64, 64]},
         )  # fmt: skip
 
 
 @dataclass
-class Sac(Learner):
-    """Soft actor-critic (Haarnoja et al. 2018)."""
+class Sac(StableSearch):
+    """Soft actor-critic (Haarnoja et al. 2018): places are named by numbers from -1 to 1."""
 
-    about: ClassVar[str] = "stable-baselines3's SAC on episodes (extra rl)"
-    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"rate": (3e-4, 1e-3), "updates": (1, 4, 8)}
+    about: ClassVar[str] = "Stable-Baselines3's SAC, walking from the best so far (extra rl)"
+    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "kind": ("build", "walk", "bandit"), "rate": (3e-4, 1e-3, 3e-3), "beside": (8, 16, 32), "updates": (2, 4, 8),
+        "length": (4, 8, 16), "start": ("random", "best"),
+    }  # fmt: skip
+    continuous: ClassVar[bool] = True
 
-    rate: float = 1e-3
-    updates: int = 4
+    discount: float = 0.99
+    updates: int = 4  # gradient steps each step of all designs
+    memory: int = 50_000
 
-    def model(self, environment: Any) -> Any:
-        sb3 = library("stable_baselines3")
-        return sb3.SAC(
-            "MlpPolicy", environment, learning_rate=self.rate, gradient_steps=self.updates, learning_starts=64, gamma=1.0, seed=self.seed, device="cpu",
-            policy_kwargs={"net_arch": [64, 64]},
+    def model(self, environment: StableVectorEnv, seed: int) -> Any:
+        return SAC(
+            "MlpPolicy", environment, learning_rate=self.rate, buffer_size=self.memory, learning_starts=8 * self.beside, batch_size=128,
+            gamma=self.discount, train_freq=1, gradient_steps=self.updates, seed=seed, device="cpu", policy_kwargs={"net_arch": [64, 64]},
         )  # fmt: skip
 
 
 @dataclass
 class PpoBandit(Ppo):
-    """PPO on episodes of one step, in which the design is named whole: a bandit, and called so."""
+    """PPO on games of one step, in which the design is named whole: a bandit, and called so."""
 
-    about: ClassVar[str] = "stable-baselines3's PPO as a one-step bandit (extra rl)"
+    about: ClassVar[str] = "Stable-Baselines3's PPO as a one-step bandit (extra rl)"
+    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"rate": (3e-4, 1e-3, 3e-3), "beside": (8, 16, 32), "entropy": (0.0, 0.003, 0.01)}
 
     kind: str = "bandit"
+    games: int = 4
