@@ -42,6 +42,8 @@ def as_before() -> Iterator[None]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(DOCS).with_suffix("").as_posix())
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Blocks in their order: titled ones become files, Python runs in one namespace, commands leave with 0."""
+    if "import onnx" in page.read_text(encoding="utf-8"):
+        pytest.importorskip("onnx", reason="reading ONNX files is an extra: pip install 'roofscape[onnx]'")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     names: dict[str, object] = {"__name__": page.stem}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ def stored_tensor(proto: Any, path: Path) -> Tensor:
     count = int(np.prod(shape)) if shape else 1
     readable = count <= (LARGEST_VALUE if element.startswith(("fp", "bf")) else LARGEST_WHOLE)
     value = array_of(proto, path) if readable and element not in ("string", "fp4") else None
-    return Tensor(proto.name, shape, element, constant=True, origins=frozenset([proto.name]), value=value)
+    square = len(shape) > 1 and shape[-1] == shape[-2] and count <= LARGEST_WHOLE
+    reader = partial(array_of, proto, path) if value is None and square else None
+    return Tensor(proto.name, shape, element, constant=True, origins=frozenset([proto.name]), value=value, reader=reader)
 
 
 def array_of(proto: Any, path: Path) -> Any:

@@ -31,7 +31,7 @@ class _Region:
             if name == scores or tensor.elements <= 1.0:
                 continue
             self.masks.append(name)
-            value = None if tensor.value is None else np.asarray(tensor.value)
+            value = None if (elements := tensor.known()) is None else np.asarray(elements)
             if value is None:
                 self.known = False
             elif step.label == "add":
@@ -187,7 +187,7 @@ def _with_patterns(trace: Trace, known: Mapping[str, Pattern]) -> Trace:
             sizes["kv_heads"] = min(sizes["kv_heads"], _kept_heads(web, read[1], read[2], sizes))
         if len(read) == 4 and not sizes.get("causal"):
             mask = trace.tensors[read[3]]
-            seen = None if mask.value is None else seen_by(mask.value, mask.element)
+            seen = None if (elements := mask.known()) is None else seen_by(elements, mask.element)
             pattern = known.get(step.name) if seen is None else pattern_of(seen, int(sizes["q_len"]), int(sizes["kv_len"]))
             if pattern is not None:
                 read, sizes = read[:3], {**sizes, **_pattern_sizes(pattern)}

@@ -29,7 +29,7 @@ kind                    meaning; sizes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,8 @@ class Tensor:
         Its elements, where they are known, or what they are for inputs that are full: masks of ones, positions from 0.
     stored : DataType, optional
         The format of a weight that is kept in fewer bits than its element says.
+    reader : callable, optional
+        What reads the elements of a stored tensor that may be a mask, if it is used as one.
     kept : str
         The element in memory, where whoever reads the tensor widens it.
     """
@@ -72,10 +74,15 @@ class Tensor:
     value: Any = field(default=None, compare=False, repr=False)
     stored: DataType | None = None
     kept: str = ""
+    reader: Callable[[], Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def elements(self) -> float:
         return float(math.prod(self.shape))
+
+    def known(self) -> Any:
+        """Its elements, read now where they were not; nothing, where they are not known."""
+        return self.value if self.value is not None or self.reader is None else self.reader()
 
     @property
     def in_memory(self) -> str:
