@@ -99,6 +99,13 @@ def make_vector_env(
 ) -> Any:
     """Many environments as one `gymnasium.vector.VectorEnv`: a step of all of them is one evaluation of columns.
 
+    Parameters
+    ----------
+    space, kind, reward, settings
+        As in `make_env`.
+    count : int
+        Environments side by side.
+
     Raises
     ------
     InputError
@@ -108,6 +115,13 @@ def make_vector_env(
 
 def make_vec_env(space: DesignSpace | str, kind: str = "build", count: int = 16, reward: str | Callable[[Scores], Column] = "monotone", **settings: Any) -> Any:
     """Many environments as one `stable_baselines3.common.vec_env.VecEnv`.
+
+    Parameters
+    ----------
+    space, kind, reward, settings
+        As in `make_env`.
+    count : int
+        Environments side by side.
 
     Raises
     ------
