@@ -113,10 +113,13 @@ def behind_byte(scores: Scores, machine: Machine, chain: str) -> dict[str, Real]
 
 
 def flat_byte(scores: Scores, machine: Machine) -> Real:
-    """Bytes that FLAT's main memory carries: blocks of rows, and their scores and weights written and read where the buffer is too small."""
-    width, spills = spatial_engine(machine).columns, spilled(scores, machine)
-    height = where(spills, SPILLED_ROWS * width, width)
-    return streamed_byte(scores, height) + where(spills, 4.0 * scores.byte, 0.0)
+    """Bytes that FLAT's main memory carries: blocks of rows, and their scores and weights written and read where the buffer is too small.
+
+    Where it is large enough, spilling taller blocks is still a choice: a larger buffer never carries more.
+    """
+    width = spatial_engine(machine).columns
+    spilling = streamed_byte(scores, SPILLED_ROWS * width) + 4.0 * scores.byte
+    return where(spilled(scores, machine), spilling, minimum(streamed_byte(scores, width), spilling))
 
 
 def _unfused(scores: Scores, machine: Machine) -> tuple[Real, Parts]:
