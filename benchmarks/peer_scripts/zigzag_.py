@@ -28,7 +28,7 @@ def search(folder):
     start = time.perf_counter()
     energy, clock, cmes = get_hardware_performance_zigzag(
         str(INPUTS / "workload" / "resnet18.onnx"),
-        ACCELERATOR,
+        str(ACCELERATOR),
         str(INPUTS / "mapping" / "tpu_like.yaml"),
         opt="EDP",
         dump_folder=folder,
