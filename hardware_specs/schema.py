@@ -123,6 +123,8 @@ class SpatialEngine(Engine):
         Steps that a lane spends on an exponential: one where it has a unit for it, several where it is a polynomial.
     element_exponential : Real, optional
         The same of a processing element; None where elements multiply and add only.
+    element_weight_byte, element_input_byte, element_sum_byte : Real, optional
+        Registers of one element for weights, inputs and sums, where it keeps more than the one that its dataflow holds.
     """
 
     execution: ClassVar[str] = "spatial"
@@ -135,6 +137,9 @@ class SpatialEngine(Engine):
     loaded_rows: Real | None = None
     lane_exponential: Real | None = None
     element_exponential: Real | None = None
+    element_weight_byte: Real | None = None
+    element_input_byte: Real | None = None
+    element_sum_byte: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ def memory_use(
     """
     state = largest([w.state_byte for w in workloads])
     active = largest([w.activation_byte for w in workloads])
-    workspace = 0.0 if machine.engine.execution in ("host", "near_memory", "streaming") else RUNTIME_BYTE  # banks and fabrics hold no context of a driver
+    alone = machine.engine.execution in ("host", "near_memory", "streaming") or machine.memory.kind == "SRAM"  # no context of a driver lies there
+    workspace = 0.0 if alone else RUNTIME_BYTE
     use = MemoryUse(workloads[0].weight_byte, state, active, workspace, machine.memory.capacity_byte, main=machine.memory.name)
     if homes:
         use = _over_all(tuple(replace(t, workspace_byte=workspace) if t.name == use.main else t for t in homes.values()), use.main)
