@@ -19,7 +19,7 @@ from explorers.exactness import can_be_proved
 from explorers.pareto import hypervolume
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace
-from explorers.study import Study, explore, reference_of
+from explorers.study import Study, explore
 from magnitudes.arrays import Column
 
 TRIED_WHOLE = 20_000_000  # designs up to which the truth comes from trying all
@@ -57,7 +57,7 @@ def truth_of(space: DesignSpace, studies: Sequence[Study] = ()) -> Truth:
     else:
         fronts = [s.scores.objectives[s.front_rows] for s in studies if s.front_rows]
         joined = np.concatenate(fronts) if fronts else np.full((1, len(space.objectives)), np.nan)
-        return Truth(float(joined[:, 0].min()), hypervolume(joined, reference_of(space)), "best found")
+        return Truth(float(joined[:, 0].min()), hypervolume(joined, space.reference_point), "best found")
     row = study.best_row
     return Truth(np.nan if row is None else float(study.scores.objectives[row, 0]), study.hypervolume, how)
 
@@ -198,7 +198,7 @@ def race(
 
 def entry_of(space: DesignSpace, name: str, explorer: str, studies: Sequence[Study], truth: Truth, budgets: Sequence[int]) -> Entry:
     """What some seeds of an explorer come to."""
-    reference = reference_of(space)
+    reference = space.reference_point
     shares = {b: np.array([share(s, truth, b, reference) for s in studies]) for b in budgets}
     reached = np.array([needed(s, truth, reference) for s in studies])
     pace = sum(s.seconds for s in studies) / max(1, sum(s.evaluations for s in studies))
@@ -248,6 +248,6 @@ def lottery(space: str, explorer: str, budgets: Sequence[int], seed: int = 0, se
         chosen = np.random.default_rng(0).choice(len(combinations), settings_at_most, replace=False)
         combinations = [combinations[i] for i in sorted(chosen)]
     found = find_space(space)
-    truth, reference = truth_of(found), reference_of(found)
+    truth, reference = truth_of(found), found.reference_point
     studies = [run((space, explorer, max(budgets), seed), settings) for settings in combinations]
     return {b: np.array([share(s, truth, b, reference) for s in studies]) for b in budgets}

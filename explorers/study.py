@@ -23,7 +23,6 @@ from magnitudes.names import NameMiss, nearest
 Progress = Callable[[int], None]
 STALLED_STEPS = 300  # steps of a learner without a new design, after which its policy has settled
 STALLED = 60  # asks in a row without a design that is new, after which an explorer has nothing left to say
-REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Study:
     @cached_property
     def hypervolume(self) -> float:
         """Volume between the front and the space's reference; for one objective, how far the best is below it."""
-        return hypervolume(self.scores.objectives[self.front_rows], reference_of(self.space))
+        return hypervolume(self.scores.objectives[self.front_rows], self.space.reference_point)
 
     def so_far(self) -> Column:
         """The best first objective after each evaluation (minimised; NaN before the first feasible design)."""
@@ -106,17 +105,6 @@ class Study:
             "seconds": self.seconds, "best": self.best, "front": [self.shown(r) for r in self.front_rows], "hypervolume": self.hypervolume,
             "gap": self.gap, "note": self.note,
         }  # fmt: skip
-
-
-def reference_of(space: DesignSpace) -> Column:
-    """Where hypervolume is measured from: as the space says, or the worst of each objective among a fixed draw of feasible designs."""
-    given = [space.reference.get(o.name) for o in space.objectives]
-    if all(g is not None for g in given):
-        return np.array([float(g) * o.sign for g, o in zip(given, space.objectives, strict=True)])  # type: ignore[arg-type]
-    scores = space.score(space.sample(REFERENCE_DESIGNS, np.random.default_rng(0)))
-    drawn = scores.objectives[scores.feasible]
-    worst = drawn.max(axis=0) if len(drawn) else np.ones(len(space.objectives))
-    return np.array([worst[i] if g is None else float(g) * o.sign for i, (g, o) in enumerate(zip(given, space.objectives, strict=True))])
 
 
 @dataclass

@@ -19,12 +19,9 @@ from roofscape import api
 from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
 from workloads.model import GraphModel, Model
-from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
+from workloads.scenario import SCENARIOS, Decode, Inference, Scenario
 from workloads.speculation import Speculating
 
-SCENARIOS: dict[str, type[Scenario]] = {
-    s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples)
-}  # fmt: skip
 SPECULATION = ("speculate", "acceptance")
 FIELDS = {"prefill": ("batch", "prompt", "cached_prompt"), "decode": ("batch", "context", "kv_keep", *SPECULATION),
           "inference": ("batch", "prompt", "output", "cached_prompt", "kv_keep", *SPECULATION),

@@ -311,3 +311,5 @@ class Samples:
 
 
 Scenario = Prefill | Decode | Inference | MixedBatch | Images | Diffusion | Samples
+SCENARIOS: dict[str, type[Scenario]] = {s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples)}
+"""Phase -> what it asks."""

@@ -30,10 +30,9 @@ from magnitudes.units import parse
 from simulator.result import Estimate
 from workloads.catalog import find_model
 from workloads.model import Model
-from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
+from workloads.scenario import SCENARIOS
 from workloads.sharding import Parallelism
 
-SCENARIOS: dict[str, type[Scenario]] = {s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples)}
 NAME = "name"  # the unit of what is no number
 NAMES = ("model", "machine", "activation_dtype", "kv_dtype", "fidelity", "timing")
 MODEL = "model."

@@ -27,6 +27,7 @@ Places = NDArray[np.int64]
 """Shape (designs, axes): for each axis the number of its value."""
 
 FEASIBLE = "feasible"
+REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
 MOST_COUNTED = 10_000_000  # combinations of conditioning axes that are counted one by one
 
 
@@ -283,6 +284,17 @@ class DesignSpace:
             for i, constraint in enumerate(self.constraints):
                 result |= {f"{side}:{i}": formula.value(resolve) for side, formula in constraint.parts.items()}
         return result
+
+    @cached_property
+    def reference_point(self) -> Column:
+        """Where hypervolume is measured from (minimised): as the file says, or the worst of each objective among a fixed draw of feasible designs."""
+        given = [self.reference.get(o.name) for o in self.objectives]
+        worst = np.ones(len(given))
+        if None in given:
+            scores = self.score(self.sample(REFERENCE_DESIGNS, np.random.default_rng(0)))
+            if scores.feasible.any():
+                worst = scores.objectives[scores.feasible].max(axis=0)
+        return np.array([w if g is None else g * o.sign for w, g, o in zip(worst, given, self.objectives, strict=True)])
 
     def score(self, places: Places) -> Scores:
         """What some designs come to.

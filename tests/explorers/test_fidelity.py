@@ -8,7 +8,7 @@ import pytest
 from explorers.race import needed, truth_of
 from explorers.search.fidelity import behind, lower_fidelity
 from explorers.space.catalog import find_space
-from explorers.study import explore, reference_of
+from explorers.study import explore
 from explorers.surrogate.gaussian import fit, matern
 from explorers.surrogate.picking import best_rows, chance
 from explorers.surrogate.scale import Scale
@@ -69,7 +69,7 @@ def test_what_is_behind_the_front() -> None:
 @pytest.mark.parametrize("name", ["pim-placement", "rdu-three-tier"])
 def test_few_evaluations_find_nearly_all(name: str) -> None:
     space = find_space(name)
-    truth, reference = truth_of(space), reference_of(space)
+    truth, reference = truth_of(space), space.reference_point
     reached = [needed(explore(space, "fidelity", 20, seed), truth, reference) for seed in range(3)]
     drawn = needed(explore(space, "random", 20, 0), truth, reference)
     assert np.median(reached) <= 20 < drawn

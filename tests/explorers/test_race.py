@@ -9,7 +9,7 @@ import pytest
 
 from explorers.race import Entry, Race, Truth, entry_of, lottery, median_interval, needed, race, share, truth_of
 from explorers.space.catalog import find_space
-from explorers.study import explore, reference_of
+from explorers.study import explore
 from roofscape.cli import main
 
 SPACE = "h100-like-decode"
@@ -17,7 +17,7 @@ SPACE = "h100-like-decode"
 
 def test_the_share_is_the_optimum_over_the_best_found() -> None:
     space = find_space(SPACE)
-    truth, reference = truth_of(space), reference_of(space)
+    truth, reference = truth_of(space), space.reference_point
     study = explore(space, "random", 100, 5)
     found = study.scores.objectives[study.scores.feasible, 0].min()
     assert share(study, truth, 100, reference) == pytest.approx(truth.best / found)
@@ -30,7 +30,7 @@ def test_the_share_is_the_optimum_over_the_best_found() -> None:
 
 def test_hypervolume_shares_are_those_of_the_true_front() -> None:
     space = find_space("pim-placement")
-    truth, reference = truth_of(space), reference_of(space)
+    truth, reference = truth_of(space), space.reference_point
     study = explore(space, "nsga2", 300, 0)
     assert 0.0 < share(study, truth, 50, reference) <= share(study, truth, 300, reference) <= 1.0
     every = explore(space, "exhaustive")
