@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,12 @@ import numpy as np
 from explorers.space.file import read_space, space_tree
 from explorers.space.space import FEASIBLE, DesignSpace, Places, Scores
 from magnitudes.errors import InputError
+from magnitudes.files import UNFINISHED, whole, write_whole
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 COMPRESSION = "zstd"
+REMEDY = "what was done is kept, make room and run the same command again to go on"
 
 
 class StoreError(InputError):
@@ -123,9 +123,9 @@ def create_store(folder: str | Path, space: DesignSpace, sample: int | None, see
         path.mkdir(parents=True, exist_ok=True)
         if any(p for p in path.iterdir() if not p.name.startswith(".")):
             raise StoreError(f"{folder} holds other files and no {MANIFEST}; name an empty or a new folder")
-        write_bytes(path / MANIFEST, json.dumps(manifest, indent=1).encode())
     except OSError as error:
         raise StoreError(f"cannot write into {folder}: {error.strerror}; choose another place") from None
+    write_whole(path / MANIFEST, json.dumps(manifest, indent=1), error=StoreError)
     return Store(path, manifest)
 
 
@@ -145,7 +145,7 @@ def _same(store: Store, manifest: Mapping[str, Any]) -> Store:
         raise StoreError(
             f"{store.folder} was begun by {_versions(store.manifest)}, this is {_versions(manifest)}: rows of two versions would be mixed; name another folder"
         )
-    for left in store.folder.glob(".*.part"):
+    for left in store.folder.glob(UNFINISHED):
         left.unlink(missing_ok=True)
     return store
 
@@ -172,28 +172,5 @@ def write_part(store: Store, number: int, space: DesignSpace, places: Places, sc
     columns |= {name: pa.array(figure) for name, figure in scores.figures.items() if name not in columns}
     columns[FEASIBLE] = pa.array(scores.feasible)
     table = pa.table(columns)
-    temporary = store.folder / f".{number}-{os.getpid()}.part"
-    try:
-        pq.write_table(
-            table, temporary, compression=COMPRESSION, compression_level=1, use_dictionary=list(space.names), write_statistics=True, store_schema=False
-        )
-        temporary.replace(store.part(number))
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(_full(error, store.part(number))) from None
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.parent / f".{path.name}-{os.getpid()}.part"
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _full(error: OSError, path: Path) -> str:
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return f"cannot write {path}: {reason}; what was done is kept, make room and run the same command again to go on"
+    with whole(store.part(number), REMEDY, StoreError) as part:
+        pq.write_table(table, part, compression=COMPRESSION, compression_level=1, use_dictionary=list(space.names), write_statistics=True, store_schema=False)

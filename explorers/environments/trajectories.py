@@ -22,6 +22,7 @@ from explorers.store import open_store, space_hash
 from explorers.study import Study
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
+from magnitudes.files import whole
 
 METADATA = b"roofscape"
 BLOCK = 4096  # designs played together
@@ -125,14 +126,8 @@ def write_trajectories(games: Trajectories, path: str | Path) -> None:
         }
     )  # fmt: skip
     about = {"kind": games.kind, "reward": games.reward, "space_hash": games.space_hash}
-    target = Path(path)
-    temporary = target.parent / f".{target.name}.part"
-    try:
-        pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(about).encode()}), temporary, compression="zstd")
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+    with whole(path) as file:
+        pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(about).encode()}), file, compression="zstd")
 
 
 def read_trajectories(path: str | Path) -> Trajectories:

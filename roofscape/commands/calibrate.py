@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from magnitudes.errors import InputError
-from roofscape.files import check_writable, write_whole
+from magnitudes.files import check_writable, write_whole
 from simulator.measurement.calibrate import calibrate, texts
 from simulator.measurement.trace import read_trace
 

@@ -6,8 +6,8 @@ import argparse
 import json
 
 from explorers.sensitivity import elasticities
+from magnitudes.files import check_writable
 from roofscape.commands.estimate import described, show_energy_of, write_results
-from roofscape.files import check_writable
 from roofscape.report.progress import track
 from roofscape.request import requests
 

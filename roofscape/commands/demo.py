@@ -10,9 +10,9 @@ from typing import Any
 
 from explorers.question import Question
 from explorers.sensitivity import elasticities, gains
+from magnitudes.files import check_writable, write_whole
 from magnitudes.units import show
 from roofscape import api
-from roofscape.files import check_writable, write_whole
 from roofscape.report.progress import track
 from simulator.result import Estimate
 from workloads.scenario import Inference

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from explorers.sensitivity import elasticities
-from roofscape.files import check_writable, write_whole
+from magnitudes.files import check_writable, write_whole
 from roofscape.report.progress import track
 from roofscape.request import Request, requests
 from simulator.result import Estimate

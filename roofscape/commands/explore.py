@@ -17,8 +17,8 @@ from explorers.space.space import DesignSpace
 from explorers.space.spec import spec_of
 from explorers.study import Study, explore
 from magnitudes.errors import InputError
+from magnitudes.files import check_writable, write_whole
 from magnitudes.names import NameMiss, nearest
-from roofscape.files import check_writable, write_whole
 from roofscape.report.exploration import best_of
 from roofscape.report.progress import progress_bar
 from roofscape.report.race import race_text

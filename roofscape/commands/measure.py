@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from roofscape.files import check_writable
+from magnitudes.files import check_writable
 from simulator.measurement.session import measure, plan
 
 BUSY = 0.1  # share of disturbed repeats from which on medians are not to be trusted

@@ -7,7 +7,7 @@ import json
 
 from explorers.query import query
 from explorers.store import open_store
-from roofscape.files import check_writable, write_whole
+from magnitudes.files import check_writable, write_whole
 
 
 def run(options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from roofscape.files import check_writable, write_whole
+from magnitudes.files import check_writable, write_whole
 from roofscape.report.progress import progress_bar
 from roofscape.reproductions import SYSTEMS, find_reproduction, reproduce
 from roofscape.reproductions.shared import find_shared

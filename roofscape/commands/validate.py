@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from magnitudes.errors import InputError
+from magnitudes.files import check_writable, write_whole
 from roofscape import api
-from roofscape.files import check_writable, write_whole
 from roofscape.report.progress import progress_bar
 from roofscape.request import requests
 from simulator.result import Estimate

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magnitudes.arrays import Column
+from magnitudes.files import write_whole
 from simulator.calibration import FOLDER, Values, at, fold, overlaid, read, set_at
 from simulator.calibration.tasks import TASKS, Task
 from simulator.validation.checks import checked
@@ -265,10 +266,7 @@ def _rounded(value: float) -> float:
 
 def write(table: str, file: Mapping[str, object]) -> None:
     """Write a coefficient file whole."""
-    target = FOLDER / f"{table}.json"
-    temporary = target.with_suffix(".new")
-    temporary.write_text(json.dumps(file, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(target)
+    write_whole(FOLDER / f"{table}.json", json.dumps(file, indent=1) + "\n")
 
 
 def main() -> None:

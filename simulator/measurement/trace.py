@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from magnitudes.files import whole, write_whole
 from simulator.measurement.environment import MeasurementError
 
 ENVIRONMENT = b"roofscape.environment"  # key of the parquet schema's metadata
@@ -56,18 +57,26 @@ def begin(out: Path, environment: Mapping[str, str]) -> list[Row]:
             there = partial if partial.exists() else out
             raise MeasurementError(f"{there} was begun in another environment (different: {', '.join(differing)}); name another --out, or remove it")
     rows = list(found.rows) if found else []
-    try:
-        lines = [json.dumps(dict(found.environment if found else environment)), *(json.dumps(r) for r in rows)]
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")  # also drops a line that a killed run left half written
-    except OSError as error:
-        raise MeasurementError(f"cannot write {partial}: {error.strerror}; choose another --out") from error
+    lines = [json.dumps(dict(found.environment if found else environment)), *(json.dumps(r) for r in rows)]
+    # Written anew, for a killed run leaves its last line half written.
+    write_whole(partial, "\n".join(lines) + "\n", "free some space or choose another --out", MeasurementError)
     return rows
 
 
 def append(out: Path, row: Mapping[str, Any]) -> None:
-    """Add a row to the partial file."""
-    with partial_path(out).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    """Add a row to the partial file.
+
+    Raises
+    ------
+    MeasurementError
+        If it cannot be written; the rows before it are kept.
+    """
+    partial = partial_path(out)
+    try:
+        with partial.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise MeasurementError(f"cannot write {partial}: {error.strerror}; its rows are kept, make room and run the same command again to go on") from error
 
 
 def read_partial(path: Path) -> Trace:
@@ -128,13 +137,8 @@ def finish(out: Path, environment: Mapping[str, str], rows: Sequence[Mapping[str
     frame = pd.DataFrame(best_rounds(rows))
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({ENVIRONMENT: json.dumps(dict(environment)).encode()})
-    temporary = out.with_name(f".{out.name}.new")
-    try:
-        pq.write_table(table, temporary, compression="zstd")
-        temporary.replace(out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise MeasurementError(f"cannot write {out}: {error.strerror or error}; the rows are in {partial_path(out)}") from error
+    with whole(out, f"the rows are in {partial_path(out)}", MeasurementError) as file:
+        pq.write_table(table, file, compression="zstd")
     partial_path(out).unlink(missing_ok=True)
 
 
