@@ -17,7 +17,7 @@ from hardware_specs.citation import Citation
 from hardware_specs.loader import SpecError, Tree, read_chip, read_link, read_shared, read_tree
 from hardware_specs.schema import Chip, FabricLevel, Link, System
 from hardware_specs.this_machine import this_machine_tree
-from magnitudes.names import NameMiss, nearest, normal
+from magnitudes.names import NameMiss, family, kin, normal
 
 SHIPPED = Path(__file__).parent
 THIS_MACHINE = "this-machine"
@@ -176,14 +176,16 @@ def _file_of(name: str, kind: str) -> Path:
     for key in _spellings(name):
         if key in by_key:
             return by_key[key]
-    known = [f.stem for f in spec_files()] + [THIS_MACHINE]
-    raise NameMiss(kind, name, nearest(name, known), "(`roofscape specs` lists all; a path to a .yaml file works too)")
+    known = [*chip_names(), *system_names()]
+    raise NameMiss(kind, name, family(name, known)[:8] or kin(name, [*known, *link_names()]), "(`roofscape specs` lists all; a path to a .yaml file works too)")
 
 
 def _spellings(name: str) -> Iterator[str]:
     """A name's normal form, then without a vendor's prefix."""
     key = normal(name)
     yield key
+    if name[:2].lower() == "a " or name[:3].lower() == "an ":
+        yield from _spellings(name.partition(" ")[2])
     for vendor in _VENDORS:
         if key.startswith(vendor):
             yield from _spellings(key[len(vendor) :])

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from magnitudes.names import NameMiss, nearest, normal
+from magnitudes.names import NameMiss, family, kin, normal
 from workloads.importers.huggingface import model_of, read_config
 from workloads.model import Model, ModelError
 
 _ENDINGS = (  # they do not change the shape
     "-instruct", "-chat", "-hf", "-it", "-base", "-v0.1", "-v0.2", "-v0.3", "-v1", "-uncased", "-cased", "-224", "-pile", "-4k", "-17b-16e", "-17b-128e",
 )  # fmt: skip
+_OTHER_NAMES = {  # of the same shape, or as people call it
+    "llama-3.1-8b": "llama-3-8b", "llama-3.1-70b": "llama-3-70b", "llama-3.3-70b": "llama-3-70b", "qwq-32b": "qwen2.5-32b",
+    "deepseek-v3.1": "deepseek-v3", "deepseek-r1-distill-llama-8b": "llama-3-8b", "deepseek-r1-distill-llama-70b": "llama-3-70b",
+    "stable-diffusion-u-net": "stable-diffusion-v1-5-unet", "stable-diffusion-unet": "stable-diffusion-v1-5-unet",
+    "neural-graphics-mlp": "instant-ngp-nerf", "hash-grid-encoding": "instant-ngp-nerf", "hash-grid": "instant-ngp-nerf",
+}  # fmt: skip
+_SIZE = re.compile(r"[0-9.]+[bm]|tiny|mini|small|base|medium|large|xl")
 SHIPPED = Path(__file__).parent / "models"
 
 
@@ -87,12 +95,32 @@ def find_model(name: str, dims: Mapping[str, float] | None = None) -> Model:
         return read_config(path)
     if name and _is_file(path / "config.json"):
         return read_config(path / "config.json")
-    by_key = {normal(n).replace(".", ""): n for n in model_names()}
-    for key in _spellings(name):
-        if key in by_key:
-            return entry(by_key[key]).model
+    return entry(_shipped_name(name)).model
+
+
+def _shipped_name(name: str) -> str:
+    """The shipped model that a name means: in any spelling, or all of a family's name where it has one member and no sizes.
+
+    Raises
+    ------
+    NameMiss
+    """
+    shipped = model_names()
+    named = {n: n for n in shipped} | _OTHER_NAMES
+    by_key = {_key(n): model for n, model in named.items()}
+    for spelling in _spellings(name):
+        if _key(spelling) in by_key:
+            return by_key[_key(spelling)]
+    members = list(dict.fromkeys(named[n] for n in family(name, named)))
+    if len(members) == 1 and all(size in name.lower() for size in _SIZE.findall(members[0])):
+        return members[0]
     hint = "(`roofscape workloads` lists all; the path of a Hugging Face config.json or of an ONNX file works too)"
-    raise NameMiss("model", name, nearest(name, model_names()), hint)
+    raise NameMiss("model", name, kin(name, named), hint)
+
+
+def _key(name: str) -> str:
+    """What two spellings of a name share."""
+    return normal(name).replace(".", "")
 
 
 def _is_file(path: Path) -> bool:
@@ -103,10 +131,10 @@ def _is_file(path: Path) -> bool:
 
 
 def _spellings(name: str) -> list[str]:
-    """A name's normal form as typed, then without its owner, then shorter by one ending after the other."""
-    trimmed = name.lower().rpartition("/")[2].removeprefix("meta-")
+    """A name as typed, then without its owner and article, then shorter by one ending after the other."""
+    trimmed = name.lower().rpartition("/")[2].removeprefix("meta-").removeprefix("a ")
     spellings = [name, trimmed]
     while any(trimmed.endswith(e) for e in _ENDINGS):
         trimmed = trimmed[: -max(len(e) for e in _ENDINGS if trimmed.endswith(e))]
         spellings.append(trimmed)
-    return [normal(n).replace(".", "") for n in spellings]
+    return spellings

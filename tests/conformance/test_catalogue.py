@@ -11,7 +11,7 @@ import pytest
 from hardware_specs import catalog
 from hardware_specs.loader import read_tree
 from hardware_specs.schema import Chip, KernelEngine, Link, SpatialEngine
-from magnitudes.names import normal
+from magnitudes.names import NameMiss, normal
 from roofscape.testing import check_sources
 
 FILES = [f for f in catalog.spec_files() if f.is_relative_to(catalog.SHIPPED)]
@@ -153,10 +153,33 @@ def test_name_resolves_in_several_spellings(name: str) -> None:
         ("b300_sxm", "b300"), ("a100_sxm", "a100-sxm-80gb"), ("b60", "arc-pro-b60"), ("rtx_pro_6000_server", "rtx-pro-6000-server"), ("a40", "a40"),
         ("a40_pairwise_nvlink", "a40-paired"), ("a100_pairwise_nvlink", "a100-pcie-80gb-paired"), ("h100_pairwise_nvlink", "h100-pcie-paired"),
         ("a100_dgx", "a100-sxm-80gb-p4de"), ("h100_dgx", "h100-sxm"),
+        # as people write them
+        ("A100 PCIe-40", "a100-pcie-40gb"), ("A100 PCIe-80", "a100-pcie-80gb"), ("A100 SXM-40", "a100-sxm-40gb"), ("A100 SXM-80", "a100-sxm-80gb"),
+        ("TITAN X (Maxwell)", "titan-x-maxwell"), ("TITAN X (Pascal)", "titan-x-pascal"), ("RTX PRO 6000 (server)", "rtx-pro-6000-server"), ("4070", "rtx-4070"),
+        ("RTX PRO 6000 (workstation)", "rtx-pro-6000-workstation"), ("MI250(X)", "mi250x"), ("Xeon SPR", "xeon-platinum-8480"), ("EPYC Genoa", "epyc-9654"),
+        ("a phone SoC", "snapdragon-8-gen-3"), ("Jetson Orin", "jetson-agx-orin"), ("Cerebras WSE-3", "cerebras-wse3"), ("a T4", "t4"),
     ],
 )  # fmt: skip
 def test_names_that_tools_print(typed: str, name: str) -> None:
     assert catalog.find(typed).spec.name == name
+
+
+@pytest.mark.parametrize(("typed", "name"), [
+    ("a Frontier node", "frontier-node"), ("an SN40L node", "sn40l-node"), ("TPU v4 slice", "tpu-v4-slice-64"), ("TPU v5p slice", "tpu-v5p-slice-64"),
+    ("DGX-1", "dgx-v100"), ("DGX-B200", "dgx-b200"), ("GB200 NVL72", "gb200-nvl72"),
+])  # fmt: skip
+def test_names_of_systems_as_people_write_them(typed: str, name: str) -> None:
+    assert catalog.find_system(typed).name == name
+
+
+@pytest.mark.parametrize(("typed", "near"), [
+    ("Tenstorrent Wormhole", ["tenstorrent-wormhole-n150", "tenstorrent-wormhole-n300"]), ("Apple M4", ["apple-m4-max"]), ("v4", ["tpu-v4", "tpu-v4-pod"]),
+    ("Raspberry Pi", ["raspberry-pi-3", "raspberry-pi-4", "raspberry-pi-5"]), ("ICI", ["ici-v2", "ici-v7"]), ("H100 SMX", ["h100-sxm"]),
+])  # fmt: skip
+def test_a_name_of_several_gets_them_to_choose_from(typed: str, near: list[str]) -> None:
+    with pytest.raises(NameMiss) as miss:
+        catalog.find(typed)
+    assert set(near) <= set(miss.value.near)
 
 
 def test_aliases_are_unique_across_files() -> None:

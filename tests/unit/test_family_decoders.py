@@ -91,10 +91,15 @@ def test_windows_of_gemma_3_and_gpt_oss() -> None:
 
 
 def test_searched_blocks_differ_from_layer_to_layer() -> None:
+    """Nemotron-51B: 54 layers attend, 10 of them with fewer key-value heads; 18 have a linear map in place of attention, 8 have neither."""
     load = load_of("llama-3.3-nemotron-super-49b", Decode(batch=1, context=999))
     assert sum(n for n, _ in operators(load, Attention)) == 49
     assert load.state_byte == 49 * 1000 * 2 * 8 * 128 * 2
     assert sum(as_float(n.count) for n in load.nodes if n.operator.name.startswith("down")) == 80
+    load = load_of("llama-3.1-nemotron-51b", Decode(batch=1, context=999))
+    heads = {kv: sum(n for n, a in operators(load, Attention) if a.kv_heads == kv) for kv in (1, 2, 4, 8)}
+    assert heads == {1: 3, 2: 6, 4: 1, 8: 44}
+    assert load.state_byte == sum(kv * n for kv, n in heads.items()) * 1000 * 2 * 128 * 2
 
 
 def test_a_block_may_be_a_linear_map_or_nothing() -> None:
@@ -108,6 +113,27 @@ def test_a_block_may_be_a_linear_map_or_nothing() -> None:
     assert made.parameters == embeddings + norms + 2 * width * width + 2 * width * 1024 + width * width + 3 * 3 * width * inner
     with pytest.raises(ModelError, match="one block a layer"):
         config("llama-3.3-nemotron-super-49b", num_hidden_layers=4, block_configs=blocks)
+
+
+def test_a_block_says_its_own_sizes_in_either_spelling() -> None:
+    """As a multiple of the width and a group of heads, or in full; a layer of which nothing is left costs nothing; a window keeps less."""
+    width = {"ffn_mult": 4.875}  # of 16384: 2/3 of it are 53248
+    old = [{"attention": {"n_heads_in_group": 16, "no_op": False}, "ffn": width}, {"attention": {"no_op": True}, "ffn": {"no_op": True}}]
+    new = [{"attention": {"num_key_value_heads": 8}, "ffn": {"intermediate_size": 53248}}, {"attention": {"no_op": True}, "ffn": {"no_op": True}}]
+    shape = {"hidden_size": 16384, "num_attention_heads": 128, "num_hidden_layers": 2}
+    made = [config("llama-3.1-nemotron-51b", block_configs=blocks, **shape) for blocks in (old, new)]
+    assert made[0].parameters == made[1].parameters == 2 * 128256 * 16384 + 3 * 16384 + (2 * 16384 + 2 * 1024 + 3 * 53248) * 16384
+    short = config("llama-3.1-nemotron-51b", block_configs=[{**old[0], "attention": {"n_heads_in_group": 16, "window_length": 100}}, old[1]], **shape)
+    kept = [m.workload(Decode(batch=1, context=999).passes()[0], Parallelism(), Precision()).state_byte for m in (made[0], short)]
+    assert kept == [1000 * 2 * 1024 * 2, 100 * 2 * 1024 * 2]
+
+
+def test_an_older_decilm_lists_its_key_value_heads_alone() -> None:
+    shape = {"model_type": "deci", "hidden_size": 4096, "num_attention_heads": 32, "num_hidden_layers": 3, "vocab_size": 32000, "intermediate_size": 14336}
+    made = model_of({**shape, "num_key_value_heads_per_layer": [4, 1, 4]}, "deci", "config.json")
+    assert made.parameters == 2 * 32000 * 4096 + 4096 + 3 * (2 * 4096 + (2 * 4096 + 3 * 14336) * 4096) + (4 + 1 + 4) * 2 * 128 * 4096
+    with pytest.raises(ModelError, match="2 entries for 3 layers"):
+        model_of({**shape, "num_key_value_heads_per_layer": [4, 1]}, "deci", "config.json")
 
 
 @pytest.mark.parametrize(("name", "elements"), [

@@ -85,7 +85,7 @@ REQUIRED = {
     "gpt_neox": ["intermediate_size", "hidden_size"], "bert": ["max_position_embeddings", "intermediate_size", "vocab_size"], "resnet": ["depths"],
     "mistral": ["hidden_size"], "qwen2": ["vocab_size"], "qwen3": ["num_hidden_layers"], "gemma": ["vocab_size"],
 }  # fmt: skip
-ALIASES = {"llama4", "glm", "minimax"}  # other spellings of what is shipped
+ALIASES = {"llama4", "glm", "minimax", "deci"}  # other spellings of what is shipped
 BY_KIND = {config["model_type"]: config for config, _ in PUBLISHED}
 
 

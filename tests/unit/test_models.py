@@ -7,6 +7,7 @@ import math
 import pytest
 
 from magnitudes.arrays import as_float, total
+from magnitudes.names import NameMiss
 from workloads.catalog import entry, find_model, model_names
 from workloads.cnn import ResNet
 from workloads.model import ModelError
@@ -103,11 +104,27 @@ def test_a_batch_reads_the_weights_once() -> None:
         ("microsoft/Phi-3-mini-4k-instruct", "phi-3-mini"), ("meta-llama/Llama-4-Scout-17B-16E-Instruct", "llama-4-scout"),
         ("nvidia/Llama-3_3-Nemotron-Super-49B-v1", "llama-3.3-nemotron-super-49b"), ("RWKV/rwkv-4-169m-pile", "rwkv-4-169m"),
         ("state-spaces/mamba-2.8b-hf", "mamba-2.8b"), ("efficientnet_b0", "efficientnet-b0"), ("resnext50_32x4d", "resnext-50-32x4d"),
-        ("ResNet-152", "resnet-152"), ("llama-2-7b-chat-hf", "llama-2-7b"),
+        ("ResNet-152", "resnet-152"), ("llama-2-7b-chat-hf", "llama-2-7b"), ("nvidia/Llama-3_1-Nemotron-51B-Instruct", "llama-3.1-nemotron-51b"),
+        ("Nemotron-51B", "llama-3.1-nemotron-51b"), ("meta-llama/Llama-3.1-8B-Instruct", "llama-3-8b"), ("Llama-3.3-70B-Instruct", "llama-3-70b"),
+        ("Llama 1 7B", "llama-7b"), ("MiniMax", "minimax-text-01"), ("Jamba", "jamba-v0.1"), ("DLRM", "dlrm-mlperf"), ("FBNet", "fbnet-c"),
+        ("YOLO", "yolo-v3"), ("Inception", "inception-v3"), ("Stable Diffusion U-Net", "stable-diffusion-v1-5-unet"), ("instant-ngp", "instant-ngp-nerf"),
+        ("a neural-graphics MLP", "instant-ngp-nerf"), ("hash-grid encoding", "instant-ngp-nerf"), ("OPT-175B", "opt-175b"),
     ],
 )  # fmt: skip
 def test_names_in_the_spellings_that_people_use(typed: str, name: str) -> None:
     assert find_model(typed).name == name
+
+
+@pytest.mark.parametrize(("typed", "members"), [
+    ("Llama 1", {"llama-7b", "llama-13b", "llama-33b", "llama-65b"}), ("Gemma 2", {"gemma-2-9b", "gemma-2-27b"}), ("GPT-3", {"gpt3-xl", "gpt3-175b"}),
+    ("Qwen 2", {"qwen2-57b-a14b"}), ("CLIP", {"clip-vit-base-patch32"}), ("Mamba-2", {"mamba2-2.7b"}), ("ViT", {"vit-base-patch16"}),
+    ("MobileNet V4", {"mobilenet-v4-conv-small", "mobilenet-v4-conv-medium"}), ("Llama 3.3", {"llama-3.3-nemotron-super-49b", "llama-3.3-70b"}),
+])  # fmt: skip
+def test_the_name_of_a_family_gets_its_members_to_choose_from(typed: str, members: set[str]) -> None:
+    """A size is never chosen for anybody."""
+    with pytest.raises(NameMiss) as miss:
+        find_model(typed)
+    assert members <= set(miss.value.near)
 
 
 def test_images_cannot_be_cut() -> None:

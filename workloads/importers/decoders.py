@@ -1,4 +1,4 @@
-"""Decoders whose layers differ from Llama's: parallel halves, latent attention, interleaved experts, blocks that a search has chosen."""
+"""Decoders whose layers differ from Llama's: parallel halves, latent attention, interleaved experts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
-from workloads.attention import GroupedAttention, LatentAttention, LinearMap
+from workloads.attention import GroupedAttention, LatentAttention
 from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
 from workloads.importers.config import Config
 from workloads.model import Model, ModelError
@@ -163,39 +163,8 @@ def _minimax(c: Config, name: str) -> Stack:
     return decoder(c, name, tuple(Layers(n, mixer, experts, label=label) for n, label, mixer in parts))
 
 
-def _nemotron(c: Config, name: str) -> Stack:
-    """Nemotron of an architecture search (Puzzle, arXiv 2411.19146): each layer with attention of its own grouping, a linear map, or none."""
-    blocks = c.fields.get("block_configs")
-    if not isinstance(blocks, list) or len(blocks) != c.whole("num_hidden_layers") or not all(isinstance(b, dict) for b in blocks):
-        raise ModelError(f"{c.where}: block_configs should list one block a layer, each with 'attention' and 'ffn'")
-    kinds: dict[str, list[Any]] = {}
-    for block in blocks:
-        kinds.setdefault(repr(sorted((part, sorted((block.get(part) or {}).items())) for part in ("attention", "ffn"))), []).append(block)
-    layers = [_searched(c, members[0], float(len(members)), f"_{place}") for place, members in enumerate(kinds.values())]
-    return decoder(c, name, tuple(layers))
-
-
-def _searched(c: Config, block: dict[str, Any], count: float, label: str) -> Layers:
-    hidden = c.whole("hidden_size")
-    attention, forward = Config(f"{c.where}: attention", block.get("attention") or {}), Config(f"{c.where}: ffn", block.get("ffn") or {})
-    mixer: GroupedAttention | LinearMap | None = LinearMap() if attention.flag("replace_with_linear") else None
-    network: FeedForward | None = None
-    if not attention.flag("no_op") and not attention.flag("replace_with_linear"):
-        heads = c.whole("num_attention_heads")
-        mixer = GroupedAttention(heads, heads / attention.whole("n_heads_in_group"), c.whole_or(hidden / heads, "head_dim"))
-    if not forward.flag("no_op") and not forward.flag("replace_with_linear"):
-        network = DenseFeedForward(_rounded(2.0 * forward.number("ffn_mult") * hidden / 3.0))
-    cross = LinearMap() if forward.flag("replace_with_linear") else None
-    return Layers(count, mixer, network, cross, label=label)
-
-
-def _rounded(width: float) -> float:
-    """Widths of networks are multiples of 256."""
-    return float(-(-int(width) // 256) * 256)
-
-
 READERS: dict[str, Callable[[Config, str], Model]] = {
     "gemma3_text": _gemma3, "phi": _phi, "phi3": _phi3, "falcon": _falcon, "deepseek_v2": _deepseek, "deepseek_v3": _deepseek, "kimi_k2": _deepseek,
     "glm": _glm, "chatglm": _chatglm, "glm4_moe": _glm4_moe, "gpt_oss": _gpt_oss, "llama4": _llama4, "llama4_text": _llama4,
-    "minimax_text_01": _minimax, "minimax": _minimax, "nemotron-nas": _nemotron,
+    "minimax_text_01": _minimax, "minimax": _minimax,
 }  # fmt: skip

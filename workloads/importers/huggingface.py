@@ -13,7 +13,7 @@ from magnitudes.names import NameMiss, nearest
 from workloads.cnn import ResNet
 from workloads.composition import CHOICES, Composition
 from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForward
-from workloads.importers import convolutional, decoders, others, recurrent, towers
+from workloads.importers import convolutional, decoders, others, recurrent, searched, towers
 from workloads.importers.config import LARGEST, Config, MissingFieldError
 from workloads.model import Model, ModelError
 from workloads.transformer import Transformer
@@ -228,5 +228,5 @@ ARCHITECTURES: dict[str, Callable[[Config, str], Model]] = {
     "llama": _llama, "mistral": _mistral, "mixtral": _mixtral, "qwen2": _qwen2, "qwen2_moe": _qwen2_moe, "qwen3": _qwen3, "qwen3_moe": _qwen3_moe,
     "gemma": _gemma, "gemma2": _gemma2, "gpt2": _gpt2, "opt": _opt, "bloom": _bloom, "gpt_neox": _gpt_neox, "bert": _bert, "resnet": _resnet,
     "composition_of_experts": _composition,
-    **decoders.READERS, **recurrent.READERS, **convolutional.READERS, **towers.READERS, **others.READERS,
+    **decoders.READERS, **searched.READERS, **recurrent.READERS, **convolutional.READERS, **towers.READERS, **others.READERS,
 }  # fmt: skip
