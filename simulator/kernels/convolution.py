@@ -2,9 +2,15 @@
 
 Implicit GEMM (pixels by channels, in tiles and waves), fused Winograd F(2x2, 3x3) and non-fused Winograd F(4x4, 3x3): Lavin
 and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. Matrix units run implicit GEMM only.
+
+The gradient of the input is a convolution of the result's gradient. That of the filters is a product whose contraction runs over all pixels of
+all images, far longer than it is wide: its kernels split it, and sum the parts afterwards (cuDNN's API reference, ``cudnnConvolutionBwdFilterAlgo_t``).
+Neither has a coefficient of its own: both are predictions from the forward pass's.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, both, ceil, equal, maximum, minimum, smallest, where
@@ -22,10 +28,14 @@ from workloads.operator import Convolution
 DIRECT_TILES = ((128.0, 128.0, 1.0), (128.0, 64.0, 0.95), (128.0, 32.0, 0.85), (64.0, 64.0, 0.8))
 BATCHED_TILES = ((128.0, 128.0, 1.0), (64.0, 64.0, 0.85), (128.0, 32.0, 0.8), (32.0, 128.0, 0.8))
 DEPTH = 8.0  # the contraction is padded to steps of this many
+SPLITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # parts of a filter gradient's contraction
+PARTIAL_BYTE = 4.0  # partial sums are kept in fp32
 
 
 def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
     """Time of a convolution by its best algorithm, and what each resource alone needs [s]."""
+    if operator.gradient == "input":
+        operator = _mirrored(operator)
     if isinstance(operator.a, DataTypeChoice):
         return format_by_format(operator, operator.a, lambda o: convolution_parts(o, machine, timing, reuse))
     parts = {machine.memory.name: missed_byte(operator, machine, reuse) / sustained_byte_per_s(machine)}
@@ -38,11 +48,7 @@ def convolution_parts(operator: Convolution, machine: Machine, timing: Timing, r
         work_s = maximum(parts["matrix"], moving_s)
     else:
         rate = machine.matrix_flop_per_s(operator.a)
-        depth = operator.cin / operator.groups * operator.kernel_h * operator.kernel_w
-        direct_s = _tiled_s(
-            operator.groups, _pixels(operator), operator.cout / operator.groups, _padded(depth), DIRECT_TILES, _constant("direct") * rate, machine
-        )
-        direct_s = _with_per_channel(operator, direct_s, machine)
+        direct_s = _with_per_channel(operator, _direct_s(operator, _constant("direct") * rate, machine), machine)
         work_s = _with_winograd(operator, maximum(direct_s, moving_s), moving_s, rate, machine)
         parts["vector"] = minimum(direct_s, work_s)
     return timing.finish_s(work_s, "convolution"), parts
@@ -73,8 +79,30 @@ def _matrix_direct_s(operator: Convolution, machine: Machine) -> Real:
     channels = _padded(operator.cin / operator.groups)
     run_byte = channels * operator.a.byte
     rate = _constant("matrix") * machine.matrix_flop_per_s(operator.a) * run_byte / (run_byte + _constant("half_run_byte"))
-    depth = channels * operator.kernel_h * operator.kernel_w
-    return _tiled_s(operator.groups, _pixels(operator), operator.cout / operator.groups, depth, DIRECT_TILES, rate, machine) + _constant("matrix_start_s")
+    return _direct_s(operator, rate, machine, channels) + _constant("matrix_start_s")
+
+
+def _direct_s(operator: Convolution, rate: Real, machine: Machine, channels: Real | None = None) -> Real:
+    """Implicit GEMM: pixels by filters over channels and taps, or filters by channels and taps over pixels for the filters' gradient [s]."""
+    taps, filters = operator.kernel_h * operator.kernel_w, operator.cout / operator.groups
+    depth = _padded(operator.cin / operator.groups * taps) if channels is None else channels * taps
+    if operator.gradient != "filter":
+        return _tiled_s(operator.groups, _pixels(operator), filters, depth, DIRECT_TILES, rate, machine)
+    return smallest(_split_s(parts, operator.groups, depth, filters, _padded(_pixels(operator)), rate, machine) for parts in SPLITS)
+
+
+def _split_s(parts: float, count: Real, m: Real, n: Real, k: Real, rate: Real, machine: Machine) -> Real:
+    """Products whose contraction is cut in parts, with their sum: the parts are written once and read once [s]."""
+    partial_byte = 2.0 * PARTIAL_BYTE * (parts if parts > 1.0 else 0.0) * count * m * n
+    return _tiled_s(count * parts, m, n, k / parts, DIRECT_TILES, rate, machine) + partial_byte / sustained_byte_per_s(machine)
+
+
+def _mirrored(operator: Convolution) -> Convolution:
+    """The gradient of the input as the convolution that it is: of the result's gradient, with as many taps a pixel as strides leave."""
+    return replace(
+        operator, gradient="", cin=operator.cout, cout=operator.cin, in_h=operator.out_h, in_w=operator.out_w, out_h=operator.in_h, out_w=operator.in_w,
+        kernel_h=operator.kernel_h / operator.stride, kernel_w=operator.kernel_w / operator.stride, a=operator.c, c=operator.a,
+    )  # fmt: skip
 
 
 def _with_per_channel(operator: Convolution, tiled_s: Real, machine: Machine) -> Real:
@@ -95,7 +123,10 @@ def _with_winograd(operator: Convolution, direct_s: Real, moving_s: Real, rate: 
     three = float_all(operator.kernel_h, 3.0) and float_all(operator.kernel_w, 3.0) and float_all(operator.stride, 1.0)
     if three is False:
         return direct_s
-    best_s = smallest([direct_s, _fused_winograd_s(operator, moving_s, rate, machine), _batched_winograd_s(operator, rate, machine)])
+    forms = [direct_s, _batched_winograd_s(operator, rate, machine)]
+    if operator.gradient != "filter":  # which has no fused form
+        forms.append(_fused_winograd_s(operator, moving_s, rate, machine))
+    best_s = smallest(forms)
     if three is True:
         return best_s
     is_three = both(both(equal(operator.kernel_h, 3.0), equal(operator.kernel_w, 3.0)), equal(operator.stride, 1.0))

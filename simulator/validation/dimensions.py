@@ -38,6 +38,13 @@ MEANINGS = {
     "message_byte": "the whole buffer of one rank: what is reduced, the gathered result, what is scattered or sent",
     "ranks": "chips that take part",
     "seq": "tokens of each sequence",
+    "inputs": "width of what a recurrent layer reads at each step",
+    "channels": "channels that each carry a state",
+    "state_dim": "elements of a channel's state",
+    "nope_dim": "width of a head's query without rotary position",
+    "rope_dim": "width of a head's query with rotary position",
+    "value_dim": "width of a head's value",
+    "kv_rank": "width of the latent vector of keys and values",
     "prompt": "prompt tokens of each sequence",
     "output": "tokens generated for each sequence",
     "copies": "sets of buffers, results included, that were taken in turn",
@@ -50,4 +57,6 @@ DEFAULTS: dict[str, float | str] = {
     "batch": 1.0, "calls": 1.0, "kv_heads": "heads", "q_len": 1.0, "kv_len": "q_len", "window": 0.0, "tp": 1.0, "output": 128.0,
     "kernel_w": "kernel_h", "in_w": "in_h",
     "stride_h": 1.0, "stride_w": "stride_h", "pad_h": 0.0, "pad_w": "pad_h", "groups": 1.0,
+    "inputs": "hidden", "state_dim": 16.0,  # Mamba's
+    "nope_dim": 128.0, "rope_dim": 64.0, "value_dim": 128.0, "kv_rank": 512.0,  # DeepSeek's, from V2 on
 }  # fmt: skip

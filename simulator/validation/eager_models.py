@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from magnitudes.arrays import Real
 from magnitudes.datatypes import DataType
+from workloads.backward import backward
 from workloads.operator import Contraction, Elementwise, Gather, Normalization, Operator, Residency, Softmax
 
 Calls = tuple[tuple[Operator, Real], ...]
@@ -52,16 +53,37 @@ INNER_MAPS = {
     "gpt2": ((1.0, 1.0), (1.0, 2.0), (1.0, 1.0), (2.0, 1.0), (1.0, 1.0), (1.0, 20.0), (1.0, 1.0), (2.0, 1.0)),
     "opt": ((1.0, 1.0),),
 }
+KEPT, DROPPED = 1.25, 20.0  # a training step's dropout: elements read or written for each (a mask of bytes beside), instructions of Philox's numbers
 HEAD_COPIES = 4.0  # queries, keys and values in front of the products, their result behind
 
 
-def eager_pass(model: EagerModel, batch: Real, length: Real, element: DataType, *, fused: bool) -> Calls:
+def training_pass(model: EagerModel, batch: Real, length: Real, element: DataType, *, fused: bool) -> Calls:
+    """A forward pass with dropout and its backward pass, without the optimizer's step: as `eager_pass`."""
+    forward = eager_pass(model, batch, length, element, fused=fused, training=True)
+    biases = tuple((_bias_gradient(operator), count) for operator, count in forward if isinstance(operator, Contraction) and _is_linear(operator))
+    return (*forward, *backward(forward), *biases)
+
+
+def _is_linear(product: Contraction) -> bool:
+    return product.b_residency == Residency.WEIGHT
+
+
+def _bias_gradient(product: Contraction) -> Operator:
+    """The sum of a result's gradient over its rows."""
+    return Elementwise(
+        name="bias_gradient", elements=product.n, reads=product.m, flop_per_element=2.0, element=product.c, output=product.c,
+    )  # fmt: skip
+
+
+def eager_pass(model: EagerModel, batch: Real, length: Real, element: DataType, *, fused: bool, training: bool = False) -> Calls:
     """One forward pass over `batch` sequences of `length` tokens.
 
     Parameters
     ----------
     fused : bool
         Whether a compiler has joined chains of elementwise operators (and those in front of a softmax or norm) into one kernel.
+    training : bool
+        Whether scores, both halves of a layer and the embedding lose elements at random (OPT's scores do not).
     """
     tokens, layers, hidden = batch * length, model.layers, model.hidden
 
@@ -79,16 +101,18 @@ def eager_pass(model: EagerModel, batch: Real, length: Real, element: DataType, 
     return (
         (Gather(name="embedding", rows=tokens, width=hidden, table=element, output=element), 1.0),
         *qkv,
-        (_map("heads", tokens * hidden, 1.0, 1.0, element), HEAD_COPIES * layers),
+        (_map("heads", tokens * hidden, 1.0, 0.5, element), HEAD_COPIES * layers),
         (product("scores", length, head), layers),
         *_maps("mask", pairs * length, () if fused else SCORE_MAPS[model.style], layers, element),
         (Softmax(name="softmax", rows=pairs, cols=length, element=element), layers),
+        *_maps("score_dropout", pairs * length, ((KEPT, DROPPED),) if training and model.style != "opt" else (), layers, element),
         (product("values", head, length), layers),
         (linear("out", hidden, hidden), layers),
         (linear("up", model.inner, hidden), layers),
         *_maps("activation", tokens * model.inner, INNER_MAPS[model.style], layers, element, joined=fused),
         (linear("down", hidden, model.inner), layers),
         *_maps("residual", tokens * hidden, () if fused else ((2.0, 1.0), (2.0, 1.0)), layers, element),
+        *_maps("dropout", tokens * hidden, ((KEPT, DROPPED),) if training else (), 2.0 * layers + 1.0, element),
         (norm, 2.0 * layers + 1.0),
         (linear("head", model.vocabulary, hidden, batch * last), 1.0),
     )  # fmt: skip

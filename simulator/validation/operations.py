@@ -14,10 +14,13 @@ import numpy as np
 from magnitudes.arrays import Column, Condition, Real, floor, maximum, minimum, where
 from magnitudes.datatypes import DataType
 from simulator.validation.dimensions import DEFAULTS
-from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass
+from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass, training_pass
 from simulator.validation.expert_loads import active_experts, distribution_problem
 from simulator.validation.formats import Formats, formats_of, unknown_format
+from simulator.validation.gradients import gradient_of
+from simulator.validation.latent import latent_decode, latent_prefill
 from simulator.validation.layers import linear_layers, transformer_layer
+from simulator.validation.recurrent import GATES, recurrent_layer, selective_scan
 from simulator.validation.served import FIRST, STEP, model_problem, served_calls
 from workloads.operator import (
     Attention,
@@ -164,6 +167,14 @@ def _convolution(rows: Rows) -> Calls:
     return ((convolution, 1.0),)
 
 
+def _pool(rows: Rows) -> Calls:
+    """Each result from a window of one channel: the image is read once, neighbours share what is in cache."""
+    out_h, out_w = _sides(rows)
+    elements, reads = rows["batch"] * rows["cin"] * out_h * out_w, rows["in_h"] * rows["in_w"] / (out_h * out_w)
+    pooled = Elementwise(name=rows.op, elements=elements, reads=reads, flop_per_element=POOL_FLOP, element=rows.formats.a, output=rows.formats.c)
+    return ((pooled, 1.0),)
+
+
 def _elementwise(rows: Rows, *, reads: float, instructions: float, by_row: bool = True) -> Calls:
     """`instructions` of the vendor's math library an element: each has an issue slot, which a fused multiply-add fills with two flop."""
     plain = Elementwise(
@@ -213,14 +224,16 @@ def _experts(rows: Rows) -> Calls:
     )  # fmt: skip
 
 
-def _eager_model(rows: Rows) -> Calls:
-    return eager_pass(EAGER_MODELS[rows.names["model"]], rows["batch"], rows["seq"], rows.formats.a, fused=rows.names["option"] == "fusion")
+def _eager_model(rows: Rows, *, one_pass: Callable[..., Calls]) -> Calls:
+    return one_pass(EAGER_MODELS[rows.names["model"]], rows["batch"], rows["seq"], rows.formats.a, fused=rows.names["option"] == "fusion")
 
 
 def _collective(rows: Rows, *, pattern: str) -> Calls:
     return ((Collective(name=rows.op, pattern=pattern, message_byte=rows["message_byte"], ranks=rows["ranks"]), 1.0),)
 
 
+POOL_FLOP = 9.0  # of a window of 3 x 3, the usual one: memory decides
+_WIDTHS = ("nope_dim", "rope_dim", "value_dim")
 _MATRIX, _GRID, _EXCHANGE = ("m", "n", "k"), ("rows", "cols"), ("message_byte", "ranks")
 _FEW_HEADS = Rule("kv_heads is over heads", lambda rows: rows["kv_heads"] <= rows["heads"])
 _SHORT = Rule("kv_len is under q_len", lambda rows: rows["kv_len"] >= rows["q_len"])
@@ -237,6 +250,15 @@ def _fused_attention(*, decode: bool) -> Operation:
         "attention", ("batch", "heads", "head_dim", length), partial(_attention, decode=decode), rest, ("windowed", "bidirectional", "kv_dtype"),
         (_FEW_HEADS,) if decode else (_FEW_HEADS, _SHORT), by_kernel=True,
     )  # fmt: skip
+
+
+def _filtered(build: Callable[[Rows], Calls], family: str = "convolution") -> Operation:
+    """What a window that moves over an image computes."""
+    sizes = ("batch", "cin", "in_h", "kernel_h") if family == "pooling" else ("batch", "cin", "cout", "in_h", "kernel_h")
+    rest = ("in_w", "kernel_w", "stride_h", "stride_w", "pad_h", "pad_w")
+    if family == "pooling":
+        return Operation(family, sizes, build, rest, (), (_FITTING,))
+    return Operation(family, sizes, build, (*rest, "groups"), (), (_FITTING, _CHANNELS))
 
 
 def _exchange(pattern: str) -> Operation:
@@ -268,10 +290,13 @@ OPERATIONS: dict[str, Operation] = {
         "near_memory", ("heads", "head_dim", "kv_len"), partial(_attention, decode=True), ("batch", "kv_heads"), ("windowed", "bidirectional"),
     ),
     "moe": Operation("moe", ("tokens", "hidden", "inter", "topk", "experts"), _experts, ("tp",), ("distribution",), (_CHOICE,), by_kernel=True),
-    "conv_fwd": Operation(
-        "convolution", ("batch", "cin", "cout", "in_h", "kernel_h"), _convolution,
-        ("in_w", "kernel_w", "stride_h", "stride_w", "pad_h", "pad_w", "groups"), (), (_FITTING, _CHANNELS),
-    ),
+    "conv_fwd": _filtered(_convolution),
+    "conv_bwd_data": _filtered(gradient_of(_convolution, "input")), "conv_bwd_filter": _filtered(gradient_of(_convolution, "filter")),
+    "maxpool": _filtered(_pool, "pooling"), "avgpool": _filtered(_pool, "pooling"),
+    "mla_prefill": Operation("attention", ("batch", "heads", "q_len"), latent_prefill, ("kv_len", *_WIDTHS), ("kv_dtype",), (_SHORT,), by_kernel=True),
+    "mla_decode": Operation("attention", ("batch", "heads", "kv_len"), latent_decode, ("q_len", "kv_rank", "rope_dim"), ("kv_dtype",), by_kernel=True),
+    **{name: Operation("recurrent", ("batch", "hidden", "seq"), partial(recurrent_layer, gates=gates), ("inputs",)) for name, gates in GATES.items()},
+    "ssm_scan": Operation("recurrent", ("batch", "seq", "channels"), selective_scan, ("state_dim",)),
     "add": _map(2.0, 1.0), "sub": _map(2.0, 1.0), "mul": _map(2.0, 1.0), "div": _map(2.0, 10.0), "pow": _map(2.0, 65.0), "where": _map(3.0, 1.0),
     "addu": _scalar(1.0), "subu": _scalar(1.0), "mulu": _scalar(1.0), "divu": _scalar(10.0), "powu": _scalar(65.0),
     "relu": _function(1.0), "tanh": _map(1.0, 20.0), "gelu": _function(25.0), "silu": _function(15.0), "sigmoid": _function(15.0),
@@ -280,6 +305,8 @@ OPERATIONS: dict[str, Operation] = {
     "exp": _map(1.0, 10.0), "copy": _map(1.0, 0.5), "triad": _map(2.0, 1.0), "rope": _map(1.0, 6.0, library="pos_encoding_kernels"),
     "act_and_mul": Operation("elementwise", _GRID, _activation, ("calls",), ("gated",), library="activation_kernels"),
     "softmax": Operation("softmax_norm", _GRID, _softmax),
+    "batchnorm": _map(1.0, 1.0, "function"),  # with its statistics fixed: a factor and a shift
+    "cumsum": _map(1.0, 2.0), "quantize": _map(1.0, 4.0),  # a sum along rows in one pass; a scale, a rounding and two limits
     "layernorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="layer")),
     "rmsnorm": Operation("softmax_norm", _GRID, partial(_norm, flavour="rms")),
     "embedding": Operation("embedding", _GRID, _embedding),
@@ -287,11 +314,13 @@ OPERATIONS: dict[str, Operation] = {
         "layer", ("batch", "heads", "head_dim", "q_len", "hidden", "inter"), transformer_layer, ("kv_heads", "kv_len"), (), (_FEW_HEADS, _SHORT),
     ),
     "linears": Operation("linear_layers", ("batch", "heads", "head_dim", "q_len", "hidden", "inter"), linear_layers),
-    "model_inference": Operation("model_inference", ("batch", "seq"), _eager_model, (), ("model", "option"), is_model=True),
+    "model_inference": Operation("model_inference", ("batch", "seq"), partial(_eager_model, one_pass=eager_pass), (), ("model", "option"), is_model=True),
+    "model_training": Operation("model_training", ("batch", "seq"), partial(_eager_model, one_pass=training_pass), (), ("model", "option"), is_model=True),
     FIRST: Operation("served_ttft", ("batch", "prompt"), partial(served_calls, decode=False), ("output", "tp"), ("served_model",), is_model=True),
     STEP: Operation("served_tpot", ("batch", "prompt"), partial(served_calls, decode=True), ("output", "tp"), ("served_model",), is_model=True),
     "all_reduce": _exchange("all_reduce"), "all_gather": _exchange("all_gather"), "reduce_scatter": _exchange("reduce_scatter"),
     "all_to_all": _exchange("all_to_all"), "send_recv": _exchange("send"),
+    "broadcast": _exchange("all_gather"), "reduce": _exchange("reduce_scatter"),  # round the same ring: the whole message passes every link
 }  # fmt: skip
 
 

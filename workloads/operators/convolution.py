@@ -10,10 +10,24 @@ from magnitudes.datatypes import AnyDataType
 from workloads.operators.base import BF16, LoopNest, Operand, Operator, Residency
 from workloads.operators.elementwise import Elementwise, fused_operands
 
+# What the image, the filters and the product are: to the convolution, to the gradient of its input, to that of its filters.
+OF_GRADIENT = {
+    "": (Residency.ACTIVATION, Residency.WEIGHT, Residency.OUTPUT),
+    "input": (Residency.OUTPUT, Residency.WEIGHT, Residency.ACTIVATION),
+    "filter": (Residency.ACTIVATION, Residency.OUTPUT, Residency.ACTIVATION),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution(Operator):
-    """A 2-D convolution, grouped or depthwise where `groups` says so."""
+    """A 2-D convolution, grouped or depthwise where `groups` says so, or one of its two gradients.
+
+    Parameters
+    ----------
+    gradient : str
+        Empty for the convolution itself; ``input`` or ``filter`` for what its backward pass computes. All three have the same multiply-adds and the
+        same three tensors, of which another one is the result: sizes are always those of the forward pass.
+    """
 
     kind: ClassVar[str] = "convolution"
 
@@ -32,6 +46,7 @@ class Convolution(Operator):
     b: AnyDataType = BF16
     c: AnyDataType = BF16
     epilogue: tuple[Elementwise, ...] = ()
+    gradient: str = ""
 
     @property
     def arithmetic(self) -> AnyDataType:
@@ -47,11 +62,12 @@ class Convolution(Operator):
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        product = Operand("c", self.batch * self.cout * self.out_h * self.out_w * self.c.byte, Residency.OUTPUT)
+        image, filters, product = OF_GRADIENT[self.gradient]
+        result = Operand("c", self.batch * self.cout * self.out_h * self.out_w * self.c.byte, product)
         return (
-            Operand("a", self.batch * self.cin * self.in_h * self.in_w * self.a.byte, Residency.ACTIVATION),
-            Operand("b", self.cout * self.cin / self.groups * self.kernel_h * self.kernel_w * self.b.byte, Residency.WEIGHT),
-            *fused_operands(product, self.epilogue),
+            Operand("a", self.batch * self.cin * self.in_h * self.in_w * self.a.byte, image),
+            Operand("b", self.cout * self.cin / self.groups * self.kernel_h * self.kernel_w * self.b.byte, filters),
+            *fused_operands(result, self.epilogue),
         )
 
     @property
