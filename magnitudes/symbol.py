@@ -5,6 +5,7 @@ Equal subformulas become one node (hash-consing), and what can be computed from 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ FUNCTIONS = {
         "less", "less_equal", "equal", "logical_and", "logical_or", "where",
     )
 }  # fmt: skip
+COMMUTATIVE = {"add", "multiply", "equal", "logical_and", "logical_or"}  # to the bit; extremes are not, of zeros with either sign
 LOGICAL = {"less", "less_equal", "equal", "logical_and", "logical_or"}
 _NEUTRAL = {("add", 0.0), ("multiply", 1.0)}  # x + 0, x * 1, either way round
 
@@ -73,6 +75,7 @@ class Formula:
         kept = _without_neutral(function, operands)
         if kept is not None:
             return kept
+        function, operands = _usual_spelling(function, operands)
         is_symbol = tuple(isinstance(o, Symbol) for o in operands)
         operation = Operation(function, tuple(o.number if s else o for o, s in zip(operands, is_symbol, strict=True)), is_symbol)
         if operation not in self._known:
@@ -91,3 +94,17 @@ def _without_neutral(function: str, operands: tuple[Any, ...]) -> Any:
     if isinstance(a, float) and (function, a) in _NEUTRAL:
         return b
     return None
+
+
+def _usual_spelling(function: str, operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The one way in which operations are written that give the same bits, so that they become one node; the quicker one where speeds differ."""
+    if function == "divide" and isinstance(operands[1], float) and _is_power_of_two(operands[1]):
+        function, operands = "multiply", (operands[0], 1.0 / operands[1])
+    if function in COMMUTATIVE:
+        operands = tuple(sorted(operands, key=lambda o: o.number if isinstance(o, Symbol) else math.inf))  # stable: a constant comes last
+    return function, operands
+
+
+def _is_power_of_two(value: float) -> bool:
+    """Whether dividing by a number and multiplying by its reciprocal give the same bits."""
+    return 2.0**-500 < abs(value) < 2.0**500 and abs(math.frexp(value)[0]) == 0.5

@@ -57,10 +57,19 @@ class Product:
         share = float(table("matrix")["inline_ecc"]) if self.machine.memory.kind in INLINE_CHECKED else 1.0
         return self.menu.dram_sustained * share * self.machine.memory.bandwidth_byte_per_s
 
+    @property
+    def feed_s(self) -> Real:
+        """Time of a byte from the cache to all tiles together [s/byte]."""
+        return 1.0 / self.feed_byte_per_s
+
+    @property
+    def port_s(self) -> Real:
+        """Time of a byte through one multiprocessor's port [s/byte]."""
+        return 1.0 / (self.menu.port * self.engine.clock_hz)
+
     def stream_s(self, memory_byte: Real, cache_byte: Real) -> Real:
         """Time of a stream of which a part comes from memory, through the cache, and the rest from the cache."""
-        cache_s = 1.0 / self.feed_byte_per_s
-        return memory_byte * maximum(1.0 / self.memory_byte_per_s, cache_s) + cache_byte * cache_s
+        return memory_byte * maximum(1.0 / self.memory_byte_per_s, self.feed_s) + cache_byte * self.feed_s
 
     @property
     def unit_byte_per_s(self) -> Real:
@@ -176,9 +185,9 @@ def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str
     tile = Tile(
         blocks=o.batch * down * across,
         area=rows * columns,
-        mac_s=2.0 * rows * columns * (1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)) * o.k / p.rate_flop_per_s,
+        mac_s=2.0 * rows * columns * (1.0 + p.menu.half_side * (1.0 / rows + 1.0 / columns)) * (o.k / p.rate_flop_per_s),
         widen_s=widening_s(o.b, columns * o.k, p.engine),
-        load_byte=o.m * o.k / down * o.a.byte + p.menu.second_share * o.n * o.k / across * o.b.byte,  # a ragged edge is not loaded
+        load_byte=o.m * o.k * o.a.byte / down + p.menu.second_share * o.n * o.k * o.b.byte / across,  # a ragged edge is not loaded
     )
     whole = _split_parts(p, tile, 1.0, 0.0)
     limit = minimum(p.how.max_split, floor(o.k / p.menu.split_min_k))
@@ -186,7 +195,7 @@ def _tile_parts(p: Product, rows: float, columns: float) -> tuple[Real, dict[str
     if isinstance(most, float) and most <= 1.0:
         return whole
     # The sums' traffic is that of a usual split, not of this one: more multiprocessors split further, and must not be slower for it.
-    sums_s = o.batch * o.m * o.n * FP32_SUM_BYTE * float(table("matrix")["split_traffic"]) / p.feed_byte_per_s
+    sums_s = o.batch * o.m * o.n * FP32_SUM_BYTE * float(table("matrix")["split_traffic"]) * p.feed_s
     return fastest([whole, _split_parts(p, tile, maximum(1.0, most), p.menu.split_clk / p.engine.clock_hz + sums_s)])
 
 
@@ -196,14 +205,15 @@ def _split_parts(p: Product, tile: Tile, split: Real, joined_s: Real) -> tuple[R
     full = tile.blocks / units
     waves = maximum(1.0, full + p.menu.wave * (ceil(full) - full))
     busy_units = minimum(tile.blocks * split, units)
-    mac_s = waves * tile.mac_s / split
-    feed_s = tile.load_byte * maximum(tile.blocks / p.feed_byte_per_s, waves / (p.menu.port * p.engine.clock_hz * split))
-    memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / (p.unit_byte_per_s * busy_units))
+    turns = waves / split
+    mac_s = turns * tile.mac_s
+    feed_s = tile.load_byte * maximum(tile.blocks * p.feed_s, turns * p.port_s)
+    memory_s = maximum(p.memory_byte / p.memory_byte_per_s, p.memory_byte / p.unit_byte_per_s / busy_units)
     work_s = maximum(mac_s, feed_s)
     parts: dict[str, Real] = {}
     busy_s = work_s
     if not (isinstance(tile.widen_s, float) and tile.widen_s == 0.0):
-        parts["widening"] = waves * tile.widen_s / split
+        parts["widening"] = turns * tile.widen_s
         busy_s = work_s + parts["widening"]  # both issue in turn; as long as memory is slower, neither is felt
     switch_s = p.menu.tile_switch * tile.area / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
     time_s = maximum(busy_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s

@@ -22,7 +22,8 @@ ROWS = 37
 NUMBERS: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
     "divide": lambda a, b: a / (arrays.maximum(b, -b) + 0.25),
-    "power": lambda a, b: arrays.power(arrays.maximum(a, -a) + 0.25, arrays.clip(b, -2.0, 2.5)),
+    # numpy squares where all exponents are one 2, and not where a column's are: no column here holds such a whole or half one
+    "power": lambda a, b: arrays.power(arrays.maximum(a, -a) + 0.25, arrays.clip(b, -2.0, 2.5) + 0.0123456789),
     "negative": lambda a, _: -a, "minimum": arrays.minimum, "maximum": arrays.maximum,
     "ceil": lambda a, _: arrays.ceil(a), "floor": lambda a, _: arrays.floor(a),
     "sqrt": lambda a, _: arrays.sqrt(arrays.maximum(a, 0.0)),
@@ -117,7 +118,7 @@ def test_a_choice_may_take_the_place_of_what_it_reads(swapped: bool) -> None:
 def test_equal_subformulas_are_computed_once() -> None:
     formula = Formula()
     x, y = formula.input("x"), formula.input("y")
-    program = compiled(formula, {"a": (x + y) * (x + y), "b": (x + y) / 2.0})
+    program = compiled(formula, {"a": (x + y) * (x + y), "b": (x + y) / 3.0})
     assert [i.function for i in program.instructions] == ["add", "multiply", "divide"]
 
 
@@ -137,6 +138,24 @@ def test_what_changes_nothing_is_left_out() -> None:
     assert (x * 1.0) is x and (1.0 * x) is x and (x / 1.0) is x
     assert isinstance(formula.operations[(0.0 - x).number], Operation)  # but minus x does
     assert isinstance(formula.operations[(1.0 / x).number], Operation)
+
+
+def test_what_gives_the_same_bits_is_one_node() -> None:
+    formula = Formula()
+    x, y = formula.input("x"), formula.input("y")
+    program = compiled(formula, {"result": (x + y) * (y + x) + (x * y - y * x), "halves": x / 4.0 + 0.25 * x})
+    assert [i.function for i in program.instructions] == ["add", "multiply", "multiply", "subtract", "add", "multiply", "add"]
+
+
+@pytest.mark.parametrize("divisor", [2.0, -0.125, 2.0**400, 3.0, 10.0, 0.75, 2.0**1000, 5e-324, 0.0, float("inf")])
+def test_dividing_by_a_constant_keeps_its_bits(divisor: float) -> None:
+    formula = Formula()
+    program = compiled(formula, {"result": formula.input("x") / divisor})
+    exact = divisor in (2.0, -0.125, 2.0**400)
+    assert [i.function for i in program.instructions] == ["multiply" if exact else "divide"]
+    x = np.concatenate([np.random.default_rng(0).normal(size=100) * 1e3, [0.0, -0.0, 1e300, 5e-324, 2.2e-308, np.inf]])
+    with np.errstate(all="ignore"):
+        assert np.array_equal(program.run({"x": x})["result"], x / divisor, equal_nan=True)
 
 
 def test_a_known_condition_chooses_while_compiling() -> None:
