@@ -17,7 +17,7 @@ TIER_FIELDS = ("capacity", "bandwidth", "latency")
 LINK_FIELDS = ("bandwidth", "latency")
 UNITS = ("multiprocessors", "cores", "arrays", "units", "compute_units")  # counts that bring their own arithmetic along
 # counts of a layout of which a percent is none: half a bank group holds no data
-WHOLE = ("pseudo_channels", "ranks", "bank_groups", "banks", "banks_at_once", "dies", "vectors", "column", "row")
+WHOLE = ("pseudo_channels", "ranks", "bank_groups", "banks", "banks_at_once", "dies", "vectors", "held_vectors", "column", "row")
 
 
 def parameters(question: Question) -> list[str]:

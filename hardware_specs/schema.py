@@ -156,6 +156,9 @@ class NearMemoryEngine(Engine):
         Banks a channel (in all its ranks and groups), and compute units in all.
     vectors : Real
         Vectors that a unit multiplies with a column while it is read: 1 where columns and arithmetic keep step.
+    held_vectors : Real, optional
+        Vectors that a column serves once it was read, `vectors` at a time, while its row stays open. As many as `vectors`, where it is not said: the
+        next ones read the column again, from a row that is opened again.
     column_byte, row_byte : Real
         Bytes that a unit takes from one column access, and those of its open row.
     column_to_column_s, column_to_column_short_s : Real
@@ -192,6 +195,7 @@ class NearMemoryEngine(Engine):
     banks: Real = 1.0
     units: Real = 1.0
     vectors: Real = 1.0
+    held_vectors: Real | None = None
     column_byte: Real = 32.0
     row_byte: Real = 1024.0
     column_to_column_s: Real = 0.0

@@ -14,6 +14,7 @@ from magnitudes.arrays import Real, maximum, minimum, total, where
 from magnitudes.datatypes import AnyDataType
 from simulator.machine import Machine
 from simulator.near_memory.bus import crossing_byte
+from simulator.near_memory.layout import turns_and_reads
 from simulator.near_memory.product import stored
 from simulator.network import least_byte, levels
 from simulator.spatial.attention import Scores, behind_byte, chain_of, scores_of, spilled
@@ -172,11 +173,11 @@ def _near_memory(operator: Operator, machine: Machine, library: str) -> Actions:
     matrix, vector, stored_byte, bus_byte = least.matrix, least.vector, operator.byte, crossing_byte(operator, engine)
     if isinstance(operator, Contraction | GroupedContraction | Convolution):
         p = stored(operator)
-        stored_byte = p.matrices * p.outputs * p.depth * p.stored_byte * maximum(p.vectors / engine.vectors, 1.0)
+        stored_byte = p.matrices * p.outputs * p.depth * p.stored_byte * turns_and_reads(p.vectors, engine, drawn=p.drawn)[1]
         bus_byte = p.matrices * p.vectors * (p.depth * p.vector_byte + p.outputs * p.output_byte)
     elif isinstance(operator, Attention):
         cached = operator.byte_of(Residency.STATE)
-        stored_byte = cached * maximum(operator.q_len * operator.heads / operator.kv_heads / engine.vectors, 1.0)
+        stored_byte = cached * turns_and_reads(operator.q_len * operator.heads / operator.kv_heads, engine)[1]
         bus_byte = operator.byte - cached + 2.0 * operator.batch * operator.heads * operator.pairs * operator.element.byte
     else:  # the companion chip does it
         matrix, vector = 0.0, vector + operator.matrix_flop

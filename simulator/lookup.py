@@ -7,6 +7,7 @@ columns of one-bit weights at once, and weights of w bits take w passes. A looku
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 from typing import Any
 
 from hardware_specs.schema import KernelEngine
@@ -15,6 +16,7 @@ from simulator.energy_tables import components
 from simulator.scaling import area_factor
 
 SUM_BIT = 32.0
+MOST_BITS = 8.0  # of a weight: its bits take a pass each, whose sums are shifted by its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +53,27 @@ class LookupArray:
         return 2.0 * self.multiply_adds * engine.multiprocessors * engine.clock_hz / weight_bit
 
     def area_m2(self, node_m: Real) -> Real:
-        """Area of all tiles: tables, and for each lookup a multiplexer, a sign, an adder and the register of its sum."""
+        """Area of all tiles: tables, weights, and for each lookup a multiplexer, a sign, a shifter, an adder and the register of its sum."""
         table: dict[str, Any] = components()["area"]
         multiplexer = (self.entries - 1.0) * self.entry_bit * table["mux_bit"]
+        shifter = log2(MOST_BITS) * (self.entry_bit + MOST_BITS) * table["mux_bit"]
         sign = self.entry_bit / 8.0 * table["add"]["int8"]
         sum_ = table["add"]["int32"] + SUM_BIT * table["register_bit"]
         tables = self.m * self.entries * self.entry_bit * table["register_bit"]
-        area: Real = self.tiles * (self.m * self.n * (multiplexer + sign + sum_) + tables) * area_factor(node_m)
+        weights = self.n * self.k * table["register_bit"]  # a bit each, for all rows
+        area: Real = self.tiles * (self.m * self.n * (multiplexer + sign + shifter + sum_) + tables + weights) * area_factor(node_m)
         return area
 
 
 def tensor_core_area_m2(multiply_adds: Real, depth: float, node_m: Real) -> Real:
-    """Area of units that multiply in 16 bits and add up in 32, so many a clock, with one sum's register for each `depth` of them."""
+    """Area of units that multiply in 16 bits and add `depth` products and a sum up in 32, so many multiply-adds a clock.
+
+    Products are aligned to the largest and added as integers; only the sum is normalised and rounded, and has a register (Fasi et al., Numerical behavior
+    of NVIDIA tensor cores, PeerJ Computer Science 2021). What a floating-point adder has beyond its integer one aligns with one half, and normalises
+    and rounds with the other.
+    """
     table = components()["area"]
-    each: float = table["multiply"]["fp16"] + table["add"]["fp16"] + SUM_BIT / depth * table["register_bit"]
-    return multiply_adds * each * area_factor(node_m)
+    half: float = (table["add"]["fp16"] - table["add"]["int8"] * 2.0) / 2.0  # an adder of 16 bits is two of 8
+    each = table["multiply"]["fp16"] + half + table["add"]["int32"]
+    area: Real = multiply_adds * (each + (half + SUM_BIT * table["register_bit"]) / depth) * area_factor(node_m)
+    return area

@@ -25,10 +25,7 @@ NODE_M = 28e-9
 DOT = 4.0  # depth of a tensor core's dot product: one sum for four products (V100 and later, NVIDIA)
 MM2 = 1e-6
 WHERE = "ISCA 2025, tables of arrays in place of A100's tensor cores, 28 nm"
-COMPONENTS = (
-    "adders, multiplexers and registers at 45 nm (Dally; NeuroSim; Aladdin), scaled to 28 nm, not a synthesis; tables of 8 bits, sums of 32: "
-    "ours of multiplying is a sixth too large and of looking up a sixth too small, which meets in their ratio"
-)
+COMPONENTS = "adders, multiplexers and registers at 45 nm (Dally; NeuroSim; Aladdin), scaled to 28 nm, not a synthesis; tables of 8 bits, sums of 32"
 MODEL = "llama-2-13b"
 SCENARIOS: dict[str, Scenario] = {"prefill of 2048": Prefill(batch=1.0, prompt=2048.0), "1024 sequences": Decode(batch=1024.0, context=1.0)}
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from hardware_specs.schema import NearMemoryEngine
 from magnitudes.arrays import Real, ceil, floor, maximum, minimum
 from simulator.machine import Machine
-from simulator.near_memory.layout import COLUMNS, ROWS, HeadShare, head_share, ports, row_columns, width_units
+from simulator.near_memory.layout import COLUMNS, ROWS, HeadShare, head_share, ports, row_columns, turns_and_reads, width_units
 from simulator.near_memory.timeline import exposed_s, interval_s, short_s
 from workloads.operator import Attention
 
@@ -78,15 +78,15 @@ def attention_parts(operator: Attention, engine: NearMemoryEngine, machine: Mach
     """Time of attention without refresh, what columns, row switches, bus and softmax unit take of it [s], and the commands of the fullest unit."""
     positions = operator.pairs / operator.q_len  # the mean over the queries of a causal prompt
     share = head_share(positions, operator.head_dim, operator.state.byte, engine)
-    queries = ceil(operator.q_len * operator.heads / operator.kv_heads / engine.vectors)  # passes over a head's keys
-    waves = ceil(operator.batch * operator.kv_heads / engine.channels) * queries
-    moves, columns = _moves(share, engine), _columns(share, engine)
-    softmax_s = operator.vector_flop / (operator.batch * operator.kv_heads * queries) * engine.channels / machine.vector_flop_per_s(operator.arithmetic)
+    turns, reads = turns_and_reads(operator.q_len * operator.heads / operator.kv_heads, engine)  # of a head's keys
+    waves, together = ceil(operator.batch * operator.kv_heads / engine.channels) * reads, turns / reads
+    moves, columns = _moves(share, together, engine), _columns(share, together, engine)
+    softmax_s = operator.vector_flop / (operator.batch * operator.kv_heads * reads) * engine.channels / machine.vector_flop_per_s(operator.arithmetic)
     pair_s, single_s = _pair_s(columns, moves, softmax_s), _single_s(columns, moves, softmax_s, engine)
     time_s = _waves_s(waves, pair_s, single_s)
     accesses, rows = waves * 2.0 * share.slices * share.positions, waves * 2.0 * share.rows
     parts = {
-        "bank": accesses * interval_s(engine), "activate": rows * exposed_s(engine), COLUMNS: accesses, ROWS: rows,
+        "bank": together * accesses * interval_s(engine), "activate": rows * exposed_s(engine), COLUMNS: accesses, ROWS: rows,
         "bus": waves * (moves.query_s + columns.chunks * moves.scores_s + moves.weights_s + columns.slices * moves.result_s), "companion": waves * softmax_s,
     }  # fmt: skip
     return time_s, parts
@@ -98,24 +98,27 @@ def _waves_s(waves: Real, pair_s: Real, single_s: Real) -> Real:
     return pairs * pair_s + (waves - 2.0 * pairs) * minimum(single_s, pair_s)
 
 
-def _moves(share: HeadShare, engine: NearMemoryEngine) -> Moves:
-    """The moves of a head. Ports in different bank groups follow each other at tCCD_S, one port alone at tCCD_L."""
+def _moves(share: HeadShare, together: Real, engine: NearMemoryEngine) -> Moves:
+    """The moves of a head, for the groups of queries that meet its columns together.
+
+    Ports in different bank groups follow each other at tCCD_S, one port alone at tCCD_L.
+    """
     outlets, across = ports(engine), width_units(engine)
     weights = ceil(share.positions / share.elements)
     alone = maximum(0.0, minimum(1.0, 2.0 - outlets))  # 1 for one port, 0 for two and more
     port_s = short_s(engine) + alone * (engine.column_to_column_s - short_s(engine))
     results = across * engine.ranks if engine.at in ("bank", "bank_group") else 1.0
     return Moves(
-        query_s=share.slices * across * engine.column_to_column_s,
-        scores_s=outlets * short_s(engine),
-        weights_s=outlets * weights * port_s,
-        result_s=results * short_s(engine),
+        query_s=together * share.slices * across * engine.column_to_column_s,
+        scores_s=together * outlets * short_s(engine),
+        weights_s=together * outlets * weights * port_s,
+        result_s=together * results * short_s(engine),
     )
 
 
-def _columns(share: HeadShare, engine: NearMemoryEngine) -> Columns:
+def _columns(share: HeadShare, together: Real, engine: NearMemoryEngine) -> Columns:
     """Columns of a head; a chunk opens the rows that it touches, on average."""
-    pace_s, switch_s = interval_s(engine), exposed_s(engine)
+    pace_s, switch_s = together * interval_s(engine), exposed_s(engine)
     chunks = ceil(share.positions / CHUNK)
     last = share.positions - CHUNK * (chunks - 1.0)
     full_rows = CHUNK * share.slices / row_columns(engine)

@@ -59,6 +59,23 @@ def ports(engine: NearMemoryEngine) -> Real:
     return maximum(channel_units(engine) / (engine.pseudo_channels * width_units(engine)), 1.0)
 
 
+def turns_and_reads(vectors: Real, engine: NearMemoryEngine, *, drawn: bool = False) -> tuple[Real, Real]:
+    """How often each column is multiplied, and how often it is read, until so many vectors have met it.
+
+    Parameters
+    ----------
+    drawn : bool
+        Whether `vectors` is the mean of many matrices that get their vectors by chance, as experts do, and not each one's number.
+    """
+    turns = _groups(vectors, engine.vectors, drawn)
+    return turns, turns if engine.held_vectors is None else minimum(_groups(vectors, engine.held_vectors, drawn), turns)
+
+
+def _groups(vectors: Real, size: Real, drawn: bool) -> Real:
+    """Groups of at most `size` vectors. By chance, the last one is anywhere between one vector and full: half of what it could lack, on average."""
+    return maximum(vectors / size + 0.5 * (1.0 - 1.0 / size), 1.0) if drawn else ceil(vectors / size)
+
+
 def row_columns(engine: NearMemoryEngine) -> Real:
     """Columns of an open row."""
     return engine.row_byte / engine.column_byte

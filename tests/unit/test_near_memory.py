@@ -12,9 +12,10 @@ from hardware_specs.catalog import find_system
 from hardware_specs.fields import scaled, with_values
 from hardware_specs.schema import NearMemoryEngine, System
 from magnitudes.arrays import as_float
+from simulator.energy import operator_energy
 from simulator.engines import cost_law
 from simulator.machine import Machine, MachineError, machine_of
-from simulator.near_memory.layout import head_share, matrix_share, ports, unit_banks, width_units
+from simulator.near_memory.layout import head_share, matrix_share, ports, turns_and_reads, unit_banks, width_units
 from simulator.near_memory.timeline import exposed_s, interval_s, openings, refreshing_s, switch_s
 from simulator.reuse import Reuse
 from workloads.operator import Attention, Contraction, Convolution, Elementwise, Gather, GroupedContraction, Operator
@@ -35,7 +36,8 @@ OPERATORS: dict[str, Operator] = {
 
 
 def engine(name: str, **changes: Any) -> NearMemoryEngine:
-    found = machine_of(find_system(name)).engine
+    chip = find_system(name).chip
+    found = next(e for e in chip.engines if isinstance(e, NearMemoryEngine))
     assert isinstance(found, NearMemoryEngine)
     return replace(found, **changes)
 
@@ -199,3 +201,35 @@ def test_activations_that_the_companion_holds_do_not_cross_the_bus() -> None:
     machine = machine_of(find_system("pim-gpt"))
     small, large = (cost_law(machine, "tile", "graph").cost(Elementwise(name="e", elements=n), 1.0, REUSE).parts["bus"] for n in (1000.0, 1e6))
     assert small == 0.0 and large == pytest.approx(4e6 / 256e9)
+
+
+def test_a_column_that_is_held_is_read_once_for_several_turns() -> None:
+    again, held = engine("duplex-bank-pim", vectors=2.0, held_vectors=None), engine("duplex-bank-pim", vectors=2.0, held_vectors=8.0)
+    assert turns_and_reads(16.0, again) == (8.0, 8.0)
+    assert turns_and_reads(16.0, held) == (8.0, 2.0)
+    assert turns_and_reads(1.0, held) == (1.0, 1.0)
+
+
+def test_groups_by_chance_are_what_a_draw_gives_on_average() -> None:
+    eight = engine("duplex-bank-pim", vectors=8.0, held_vectors=None)
+    drawn = np.random.default_rng(1).binomial(512, 1.0 / 64.0, 200_000)  # 512 tokens over 64 experts, 8 each on average
+    assert turns_and_reads(8.0, eight, drawn=True)[0] == pytest.approx(np.ceil(drawn[drawn > 0] / 8.0).mean(), rel=0.03)
+    assert turns_and_reads(8.0, eight)[0] == 1.0
+
+
+def test_held_columns_open_fewer_rows_and_cost_less_energy() -> None:
+    product = Contraction(name="p", m=16.0, n=8192.0, k=4096.0)
+    held, again = (machine_of(system_with_unit(vectors=1.0, held_vectors=h)) for h in (16.0, None))
+    (fast, slow) = (cost_law(m, "tile", "graph").cost(product, 1.0, REUSE) for m in (held, again))
+    assert fast.counts["rows"] == pytest.approx(slow.counts["rows"] / 16.0)
+    assert fast.parts["bank"] == pytest.approx(slow.parts["bank"])
+    assert as_float(fast.time_s) < as_float(slow.time_s)
+    assert operator_energy(product, held)["hbm"] == pytest.approx(operator_energy(product, again)["hbm"] / 16.0, rel=0.01)  # and vectors
+
+
+def system_with_unit(**changes: Any) -> System:
+    """Bank-PIM without the processor beside it."""
+    system = find_system("duplex-bank-pim")
+    unit = system.chip.engines[1]
+    assert isinstance(unit, NearMemoryEngine)
+    return replace(system, chip=replace(system.chip, engines=(replace(unit, **changes),)))

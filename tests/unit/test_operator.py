@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from magnitudes.datatypes import DATA_TYPES
+from workloads.feed_forward import fullest_rows
 from workloads.operator import (
     Attention,
     Collective,
@@ -179,6 +180,13 @@ def test_an_epilogue_saves_the_tensor_between() -> None:
     assert both.matrix_flop == alone.matrix_flop
     assert both.vector_flop == 15 + 15
     assert {o.name: o.byte for o in both.operands} == {"a": 42, "b": 70, "side": 15 * 2, "output": 15 * 4}  # the bias's row is not counted
+
+
+def test_the_fullest_chip_is_what_a_draw_gives_on_average() -> None:
+    rng = np.random.default_rng(3)
+    for chips in (1, 2, 4, 8, 16):
+        drawn = rng.multinomial(128, [1.0 / chips] * chips, 20_000).max(axis=1).mean()
+        assert fullest_rows(128.0, float(chips)) == pytest.approx(drawn, rel=0.03)
 
 
 def test_expected_active_experts() -> None:
