@@ -1,7 +1,8 @@
 """What the catalogue does not know for certain: assumed values, values with one source, sources that disagree.
 
 A source's title says it: ``Sources disagree: ...`` where two publications give different numbers, ``Second source missing``
-where a number that moves predictions stands on one alone. A kind of ``assumed`` says that nothing is published.
+where a number that moves predictions stands on one alone. A kind of ``assumed`` says that nothing is published. Values that move
+predictions are held against what other pages say of them as well (`second_sources`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hardware_specs.catalog import Entry
+from hardware_specs.catalog import Entry, citation_of
+from hardware_specs.citation import KINDS
+from hardware_specs.second_sources import figures_of, moving, why_kept
 
+PUBLISHED = [kind for kind in KINDS if kind in ("datasheet", "measured")]  # what should stand on two pages
+ONE_PAGE = "no second page among those that were read (hardware_specs/second_sources.yaml)"
 ASSUMED, SINGLE, DISAGREEING = "assumed", "one source", "sources disagree"
 _DISAGREE = re.compile(r"[Ss]ources disagree:?\s*(.*)")
 _SINGLE = re.compile(r"[Ss]econd source missing|[Nn]o measurement [\w ]*found")
@@ -54,14 +59,39 @@ def audit(entries: Iterable[Entry]) -> list[Finding]:
     """
     fields: dict[tuple[str, str], dict[str, None]] = {}
     holders: dict[tuple[str, str], dict[str, None]] = {}
+    alone: list[Finding] = []
     for entry in entries:
-        for path, citation in entry.citations.items():
-            for doubt, text in _doubts(citation.kind, citation.source):
-                fields.setdefault((doubt, text), {})[_short(path)] = None
-                holders.setdefault((doubt, text), {})[entry.spec.name] = None
-    found = [Finding(doubt, text, tuple(fields[doubt, text]), tuple(holders[doubt, text])) for doubt, text in fields]
+        for path, doubt, text in (*_said(entry), *_differing(entry)):
+            fields.setdefault((doubt, text), {})[path] = None
+            holders.setdefault((doubt, text), {})[entry.spec.name] = None
+        if paths := _on_one_page(entry):
+            alone.append(Finding(SINGLE, ONE_PAGE, paths, (entry.spec.name,)))
+    found = [Finding(doubt, text, tuple(fields[doubt, text]), tuple(holders[doubt, text])) for doubt, text in fields] + alone
     order = (DISAGREEING, SINGLE, ASSUMED)
     return sorted(found, key=lambda f: (order.index(f.doubt), -len(f.entries), f.entries))
+
+
+def _said(entry: Entry) -> list[tuple[str, str, str]]:
+    """(path, doubt, text) of what an entry's own sources say."""
+    return [(_short(path), doubt, text) for path, citation in entry.citations.items() for doubt, text in _doubts(citation.kind, citation.source)]
+
+
+def _differing(entry: Entry) -> list[tuple[str, str, str]]:
+    """The same of other pages that say something else, with why the spec keeps its value."""
+    return [
+        (path, DISAGREEING, f"{figure.source}: {figure.text}" + (f"; {why}" if (why := why_kept(entry, path)) else ""))
+        for path, value in moving(entry).items()
+        if citation_of(path, entry) is not None
+        for figure in figures_of(entry, path)
+        if not figure.agrees(value)
+    ]
+
+
+def _on_one_page(entry: Entry) -> tuple[str, ...]:
+    """Published values that move predictions, of which no other page was found, where their source does not say so itself."""
+    cited = {path: citation_of(path, entry) for path in moving(entry)}
+    published = [path for path, citation in cited.items() if citation and citation.kind in PUBLISHED and not _doubts(citation.kind, citation.source)]
+    return tuple(path for path in published if not figures_of(entry, path))
 
 
 def _doubts(kind: str, source: str) -> list[tuple[str, str]]:

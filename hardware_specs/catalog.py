@@ -43,7 +43,7 @@ def spec_files() -> list[Path]:
 
 @cache
 def _shipped_files() -> tuple[Path, ...]:
-    return tuple(sorted(SHIPPED.rglob("*.yaml")))
+    return tuple(sorted(SHIPPED.glob("*/*.yaml")))
 
 
 def _user_files() -> tuple[Path, ...]:
@@ -130,6 +130,12 @@ def chip_entry(name: str) -> Entry:
     if chips is None and is_system(name):
         chip = str(read_tree(_file_of(name, "machine"))["chip"])
     return find(chip)
+
+
+def parent_of(entry: Entry) -> str | None:
+    """The machine that a spec is ``like``, if any."""
+    like = read_tree(Path(entry.path)).get("like") if entry.path.endswith((".yaml", ".yml")) else None
+    return None if like is None else str(like)
 
 
 def citation_of(path: str, entry: Entry) -> Citation | None:

@@ -13,6 +13,7 @@ from hardware_specs.catalog import THIS_MACHINE, Entry, chip_entry, chip_names, 
 from hardware_specs.citation import KINDS
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import Chip, Link, System
+from hardware_specs.second_sources import figures_of
 from magnitudes.arrays import as_float
 from magnitudes.units import show
 
@@ -78,7 +79,7 @@ def _check(name: str | None, as_json: bool) -> None:
     counts = ", ".join(f"{values.count(kind)} {kind} ({meaning})" for kind, meaning in KINDS.items())
     print(f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}, {len(values)} values: {counts}\n")
     for doubt in dict.fromkeys(f.doubt for f in findings):
-        rows = [[_some(f.entries), _some(f.fields), f.source] for f in findings if f.doubt == doubt]
+        rows = [[_some(f.entries), _some(f.fields, len(f.fields) if name else 4), f.source] for f in findings if f.doubt == doubt]
         show_table(f"{doubt[0].upper()}{doubt[1:]}: {len(rows)} {'reason' if len(rows) == 1 else 'reasons'}", ["in", "values", "because"], rows)
         print()
 
@@ -123,7 +124,7 @@ def _show(name: str, as_json: bool) -> None:
     show_table(
         f"{spec.name}: {getattr(spec, 'title', spec.name)}",
         ["field", "value", "kind", "source"],
-        [[r["field"], r["shown"], r["kind"], r["source"]] for r in rows],
+        [[r["field"], r["shown"], r["kind"], r["source"] + (f" | also: {', '.join(r['also'])}" if r["also"] else "")] for r in rows],
     )
 
 
@@ -135,7 +136,9 @@ def find_any(name: str) -> Entry:
 def _row(path: str, value: float, unit: str, entry: Entry) -> dict[str, Any]:
     """A value with its citation; the schema's own default where the spec does not say."""
     citation = citation_of(path, entry)
+    also = [f.key for f in figures_of(entry, path) if f.agrees(value)]
     return {
         "field": path, "value": value, "shown": show(value, unit, 4), "unit": unit,
         "kind": citation.kind if citation else "assumed", "source": citation.source if citation else "default of the schema",
+        "also": list(dict.fromkeys(also)),
     }  # fmt: skip
