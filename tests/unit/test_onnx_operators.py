@@ -203,6 +203,36 @@ def test_a_bias_of_positions_is_read_beside_keys_and_values(build: Build) -> Non
     assert only(work, Elementwise).byte == 2 * (4 * 16 * 16 + 1)
 
 
+@pytest.mark.parametrize(("mask", "weights"), [
+    ("causal", 0), ("of windows", 0), ("hidden by -100", 0), ("relative", 4 * 31), ("learned", 4 * 16 * 16), ("relative, unread", 4 * 7 * 7),
+    ("an odd bias, unread", 4 * 16),
+])  # fmt: skip
+def test_masks_are_no_weights_and_tables_of_relative_positions_count_once(build: Build, mask: str, weights: int) -> None:
+    """Four heads of 16 tokens; a table of relative positions in a row has 31 entries a head, in a window of 4 x 4 tokens 7 x 7."""
+    rng = np.random.default_rng(0)
+    place = np.arange(16)[:, None] - np.arange(16)[None, :] + 15
+    stored = {
+        "causal": lambda: build.constant("m", np.triu(np.full((16, 16), -1e9, np.float32), 1)),
+        "of windows": lambda: build.constant("m", rng.choice(np.float32([0, -3, -100]), (2, 1, 16, 16))),
+        "hidden by -100": lambda: build.constant("m", rng.choice(np.float32([0, -100]), (1, 4, 16, 16))),
+        "relative": lambda: build.constant("m", rng.random((4, 31), np.float32)[:, place][None]),
+        "learned": lambda: build.constant("m", rng.random((1, 4, 16, 16), np.float32)),
+        "relative, unread": lambda: build.weight("m", 1, 4, 16, 16),
+        "an odd bias, unread": lambda: build.weight("m", 1, 4, 1, 16),
+    }[mask]()  # fmt: skip
+    _spelled_attention(build, stored)
+    assert read_onnx(build.path).parameters == weights
+
+
+def test_a_constant_that_is_added_elsewhere_too_is_a_weight(build: Build) -> None:
+    bias = build.weight("m", 16, 16)
+    other = build.node("Add", [build.given("x", 16, 16), bias], "z")
+    q, k, v = (build.given(n, 2, 4, 16, 32) for n in "qkv")
+    scores = build.node("Add", [build.node("MatMul", [q, build.node("Transpose", [k], perm=[0, 1, 3, 2])]), bias])
+    build.node("MatMul", [build.node("Softmax", [scores], axis=-1), v], "y")
+    assert build.model("y", other).parameters == 256
+
+
 def test_grouped_heads_are_seen_through_their_copies(build: Build) -> None:
     q, k, v = build.given("q", 2, 8, 16, 32), build.given("k", 2, 2, 16, 32), build.given("v", 2, 2, 16, 32)
     wide = []

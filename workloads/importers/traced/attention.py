@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workloads.importers.traced.masks import Pattern, pattern_of, seen_by
+from workloads.importers.traced.masks import Pattern, pattern_of, seen_by, shifts
 from workloads.importers.traced.trace import Step, Trace
 from workloads.importers.traced.web import VIEWS, Web, replaced, web_of
 
@@ -21,6 +21,7 @@ class _Region:
     elements: float
     steps: list[Step] = field(default_factory=list)
     masks: list[str] = field(default_factory=list)
+    biases: list[str] = field(default_factory=list)  # those of them that shift what they let through
     seen: Any = True  # where scores get through, as far as the masks are known
     known: bool = True
 
@@ -35,7 +36,9 @@ class _Region:
             if value is None:
                 self.known = False
             elif step.label == "add":
-                self.seen = self.seen & seen_by(value, tensor.element)
+                through = seen_by(value, tensor.element)
+                self.seen = self.seen & through
+                self.biases += [name] if shifts(value, through, tensor.element) else []
             elif step.label == "where" and name == step.inputs[0]:
                 self.seen = self.seen & (value if step.inputs[1] == scores else ~value)
 
@@ -61,12 +64,13 @@ def recognise_attention(trace: Trace, known: Mapping[str, Pattern]) -> Trace:
 
 
 def patterns_of(trace: Trace) -> dict[str, Pattern]:
-    """What the attention of a trace sees, by name, where it has no mask left that was not read."""
-    return {s.name: Pattern(bool(s.sizes["causal"]), s.sizes.get("window")) for s in trace.steps if s.kind == "attention" and not masks_of(s)}
+    """What the attention of a trace sees, by name, where that is known."""
+    seen = [s for s in trace.steps if s.kind == "attention" and not s.sizes.get("unseen")]
+    return {s.name: Pattern(bool(s.sizes["causal"]), s.sizes.get("window"), bool(masks_of(s))) for s in seen}
 
 
 def masks_of(step: Step) -> list[str]:
-    """What attention reads besides queries, keys and values: masks and biases that no pattern stands for."""
+    """What attention reads besides queries, keys and values: biases, and masks that no pattern stands for."""
     return [i for i in step.inputs[3:] if not i.endswith("_cached")]
 
 
@@ -85,8 +89,9 @@ def _attention(web: Web, softmax: Step, known: Mapping[str, Pattern]) -> tuple[l
     q, k = (_unscaled(web, i, softmax.name) for i in first.inputs[:2])
     sizes = _sizes(web, first, second, k, second.inputs[1], scores.shape)
     pattern = pattern_of(region.seen, *scores.shape[-2:]) if region.known else known.get(second.name)
-    read = () if pattern is not None else tuple(dict.fromkeys(region.masks))
-    sizes |= _pattern_sizes(pattern or Pattern(causal=False))
+    left = region.masks if pattern is None or (pattern.biased and not region.known) else region.biases
+    read = tuple(dict.fromkeys(left))
+    sizes |= _pattern_sizes(pattern or Pattern(causal=False)) | ({"unseen": 1.0} if pattern is None and read else {})
     return region.steps, Step(second.name, "attention", (q, k, second.inputs[1], *read), second.outputs, sizes, "attention", second.count)
 
 
@@ -187,12 +192,20 @@ def _with_patterns(trace: Trace, known: Mapping[str, Pattern]) -> Trace:
             sizes["kv_heads"] = min(sizes["kv_heads"], _kept_heads(web, read[1], read[2], sizes))
         if len(read) == 4 and not sizes.get("causal"):
             mask = trace.tensors[read[3]]
-            seen = None if (elements := mask.known()) is None else seen_by(elements, mask.element)
-            pattern = known.get(step.name) if seen is None else pattern_of(seen, int(sizes["q_len"]), int(sizes["kv_len"]))
-            if pattern is not None:
-                read, sizes = read[:3], {**sizes, **_pattern_sizes(pattern)}
+            pattern = known.get(step.name) if (elements := mask.known()) is None else _read_pattern(elements, mask.element, sizes)
+            if pattern is None:
+                sizes["unseen"] = 1.0
+            else:
+                read, sizes = read if pattern.biased else read[:3], {**sizes, **_pattern_sizes(pattern)}
         new[step.name] = replace(step, inputs=read, sizes=sizes)
     return replaced(trace, (), new)
+
+
+def _read_pattern(elements: Any, element: str, sizes: Mapping[str, float]) -> Pattern | None:
+    """The pattern of a mask whose elements are known."""
+    seen = seen_by(elements, element)
+    pattern = pattern_of(seen, int(sizes["q_len"]), int(sizes["kv_len"]))
+    return None if pattern is None else replace(pattern, biased=shifts(elements, seen, element))
 
 
 def _kept_heads(web: Web, k: str, v: str, sizes: Mapping[str, float]) -> float:

@@ -16,12 +16,18 @@ class Pattern:
 
     causal: bool
     window: float | None = None
+    biased: bool = False  # whether scores that get through are shifted: the mask is read all the same
 
 
 def seen_by(mask: Any, element: str) -> Any:
     """Where an added mask (or one that says so itself) lets scores through."""
     array = np.asarray(mask)
     return array if element == "bool" else array > HIDDEN
+
+
+def shifts(mask: Any, seen: Any, element: str) -> bool:
+    """Whether what is added to scores that get through is more than nothing: a bias, such as one of positions."""
+    return element != "bool" and bool((np.asarray(mask)[seen] != 0).any())
 
 
 def pattern_of(seen: Any, q_len: int, kv_len: int) -> Pattern | None:

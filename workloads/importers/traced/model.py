@@ -8,7 +8,8 @@ from functools import cached_property
 
 from magnitudes.arrays import Real, largest, maximum, total
 from workloads.graph import Node, Workload
-from workloads.importers.traced.attention import masks_of, patterns_of, recognise_attention
+from workloads.importers.traced.attention import patterns_of, recognise_attention
+from workloads.importers.traced.beside_scores import without_masks
 from workloads.importers.traced.folding import fold_batch_norms, fold_biases
 from workloads.importers.traced.kernels import Kernel, kernels_of
 from workloads.importers.traced.lower import lowered
@@ -143,7 +144,7 @@ class TracedModel:
         """What the reader of an estimate must know of the import."""
         listed = [f"{u.operator} ({u.nodes} of {self.trace.nodes} nodes, {u.byte_share:.2%} of the bytes)" for u in self.unknown]
         unknown = (f"operators not understood, counted as copies of their inputs to their outputs: {', '.join(listed)}",) if listed else ()
-        masked = [s for s in self.trace.steps if s.kind == "attention" and masks_of(s)]
+        masked = [s for s in self.trace.steps if s.kind == "attention" and s.sizes.get("unseen")]
         unread = (f"{len(masked)} operators of attention have masks or biases that say no pattern: all pairs of tokens are counted",) if masked else ()
         return (*unknown, *unread, *self.trace.assumed)
 
@@ -214,8 +215,8 @@ class TracedModel:
 
 def simplified(trace: Trace, known: Mapping[str, Pattern] | None = None) -> Trace:
     """A trace with what its graph spells out put together again: norms, attention, rotary positions, products side by side."""
-    trace = recognise_norms(fold_batch_norms(fold_biases(alive(trace))))
-    trace = recognise_attention(trace, known or {})
+    spelled_out = recognise_norms(fold_batch_norms(fold_biases(alive(trace))))
+    trace = without_masks(recognise_attention(spelled_out, known or {}), spelled_out)
     return merge_siblings(mark_caches(recognise_rotary(alive(trace))))
 
 
