@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explorers.space.expression import Named
 from explorers.space.space import FEASIBLE, DesignSpace, SpaceError
@@ -22,6 +23,7 @@ from simulator.events.dram_traces import REQUESTS, trace
 
 FIGURES = ("latency_s", "power_w", "energy_j", "time_s", "activations", "row_hits", "refreshes")
 NAME = "name"
+OF_REFRESH = [NAMES.index("most_postponed"), NAMES.index("most_pulled_in")]
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ class DramProblem:
 
     def run(self, values: Mapping[str, Column]) -> dict[str, Column]:
         """Figures of designs; each distinct one serves the trace once."""
-        columns = [self._settings(name, values) for name in NAMES]
-        settings, back = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+        asked = np.stack([self._settings(name, values) for name in NAMES], axis=1)
+        settings, back = np.unique(without_idle_choices(asked), axis=0, return_inverse=True)
         served = self._serve(settings)
         figures = {name: np.array([float(getattr(s, name)) for s in served])[back.ravel()] for name in FIGURES}
         rows = len(back.ravel())
@@ -119,3 +121,11 @@ class DramProblem:
             return serve_all(self.evaluator.served_trace, settings)
         with ThreadPoolExecutor(len(parts)) as pool:  # the compiled loop holds no lock
             return [s for part in pool.map(lambda p: serve_all(self.evaluator.served_trace, p), parts) for s in part]
+
+
+def without_idle_choices(settings: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Controllers with one in place of counts that decide nothing: where nothing is refreshed, nothing is postponed or pulled in."""
+    result = settings.copy()
+    never = settings[:, NAMES.index("refresh_policy")] == CHOICES["refresh_policy"].index("no_refresh")
+    result[np.ix_(never, OF_REFRESH)] = 1
+    return result
