@@ -15,6 +15,8 @@ from explorers.space.space import DesignSpace, Scores
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 
+STARTS = ("random", "middle", "best")  # of walks
+
 
 def make_game(
     space: DesignSpace | str,
@@ -60,8 +62,8 @@ def make_game(
     cls = game_class(kind)
     if count < 1 or steps < 1:
         raise InputError(f"{count} environments and walks of {steps} steps; at least one of each is needed")
-    if start not in ("random", "middle", "best"):
-        raise InputError(f"walks start at random, middle or best, not {start!r}")
+    if start not in STARTS:
+        raise InputError(f"walks start at {', '.join(STARTS[:-1])} or {STARTS[-1]}, not {start!r}")
     scored = score or space.score
     reference = scored(middle(space)[None, :]).objectives[0]
     walking: dict[str, Any] = {"length": steps, "start": start} if kind == "walk" else {}

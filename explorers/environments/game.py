@@ -203,16 +203,20 @@ class Walk(Game):
     def moved(self, actions: NDArray[Any]) -> Places:
         quarter = np.maximum(self.sizes // 4, 1)
         if self.continuous:
-            moves = np.rint(np.asarray(actions, dtype=np.float64) * quarter).astype(np.int64)
-        else:
-            chosen = np.asarray(actions, dtype=np.int64).reshape(self.count)
-            axis, way = chosen // 4, chosen % 4
-            moves = np.zeros_like(self.places)
-            moves[np.arange(self.count), axis] = np.where(way % 2 == 0, -1, 1) * np.where(way < 2, 1, quarter[axis])
-        ordered = np.array([a.ordered for a in self.space.axes])
-        reached = self.places + moves
-        places: Places = np.where(ordered, np.clip(reached, 0, self.sizes - 1), reached % self.sizes)
-        return places
+            return moved_by(self.space, self.places, np.rint(np.asarray(actions, dtype=np.float64) * quarter).astype(np.int64))
+        chosen = np.asarray(actions, dtype=np.int64).reshape(self.count)
+        axis, way = chosen // 4, chosen % 4
+        moves = np.zeros_like(self.places)
+        moves[np.arange(self.count), axis] = np.where(way % 2 == 0, -1, 1) * np.where(way < 2, 1, quarter[axis])
+        return moved_by(self.space, self.places, moves)
+
+
+def moved_by(space: DesignSpace, places: Places, moves: Places) -> Places:
+    """Designs after moves by so many places on each axis: numbers stop at the end of their range, names go round."""
+    sizes, ordered = np.array(space.sizes), np.array([a.ordered for a in space.axes])
+    reached = places + moves
+    result: Places = np.where(ordered, np.clip(reached, 0, sizes - 1), reached % sizes)
+    return result
 
 
 @dataclass(frozen=True)

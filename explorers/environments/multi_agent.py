@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from explorers.environments.design import needed
+from explorers.environments.design import STARTS, needed
 from explorers.environments.game import Score, middle
 from explorers.environments.reward import make_reward
-from explorers.environments.team import Team, groups_of
+from explorers.environments.team import Team, groups_of, team_class
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, Scores
 from magnitudes.arrays import Column
@@ -30,6 +30,8 @@ def make_team(
     targets: Mapping[str, float] | None = None,
     seed: int = 0,
     score: Score | None = None,
+    kind: str = "choose",
+    start: str = "best",
 ) -> Team:
     """Agents that design together, many teams beside each other; it needs nothing but numpy.
 
@@ -45,6 +47,10 @@ def make_team(
         What a design is worth: the `reward` of `explorers.environments.design.make_game`.
     targets, seed, score
         As `make_game` takes them.
+    kind : str
+        ``choose``: every round the agents name the values of their axes; ``walk``: they move them.
+    start : str
+        Where walks begin: ``random``, ``middle``, or ``best``: where the best designs so far are.
 
     Raises
     ------
@@ -53,11 +59,14 @@ def make_team(
     space = find_space(space) if isinstance(space, str) else space
     if reward not in SHARING:
         raise NameMiss("reward", reward, nearest(reward, SHARING), f"(rewards: {', '.join(SHARING)})")
+    cls = team_class(kind)
+    if start not in STARTS:
+        raise InputError(f"walks start at {', '.join(STARTS[:-1])} or {STARTS[-1]}, not {start!r}")
     if rounds < 1 or count < 1:
         raise InputError(f"{rounds} rounds of {count} teams; at least one of each is needed")
     scored = score or space.score
     rewarded = make_reward(space, scored(middle(space)[None, :]).objectives[0], worth, targets)
-    return Team(space, rewarded, groups_of(space, by), count, scored, np.random.default_rng(seed), rounds, reward == "shared")
+    return cls(space, rewarded, groups_of(space, by), count, scored, np.random.default_rng(seed), rounds, reward == "shared", start)
 
 
 def make_multi_agent_env(space: DesignSpace | str, by: str | Mapping[str, Sequence[str]] = "group", reward: str = "shared", **settings: Any) -> Any:

@@ -23,7 +23,7 @@ class DesignParallelEnv(ParallelEnv):  # type: ignore[misc]
         self.possible_agents = list(team.agents)
         self.agents: list[str] = []
         self.observation_spaces = {a: spaces.Box(-LIMIT, LIMIT, (team.observe(axes).shape[1],), np.float32) for a, axes in team.agents.items()}
-        self.action_spaces = {a: spaces.MultiDiscrete(team.sizes[list(axes)]) for a, axes in team.agents.items()}
+        self.action_spaces = {a: spaces.MultiDiscrete(team.choices[list(axes)]) for a, axes in team.agents.items()}
         self.state_space = spaces.Box(-LIMIT, LIMIT, (team.state().shape[1],), np.float32)
 
     def observation_space(self, agent: str) -> Any:
@@ -44,7 +44,7 @@ class DesignParallelEnv(ParallelEnv):  # type: ignore[misc]
         return self._seen(), {a: {} for a in self.agents}
 
     def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
-        chosen = self.team.places.copy()
+        chosen = np.zeros_like(self.team.places)
         for agent, axes in self.team.agents.items():
             chosen[0, list(axes)] = actions[agent]
         rewards, over = self.team.step(chosen)

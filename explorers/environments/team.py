@@ -1,18 +1,23 @@
-"""Designing together: several agents choose the values of their own axes at once, and see what the whole design comes to.
+"""Designing together: several agents decide of their own axes at once, and see what the whole design comes to.
+
+Two games. *Choose*: every round each agent names the values of its axes. *Walk*: every round each agent leaves each of its axes where it is,
+or moves it a step or a quarter of its range, from the best designs so far or elsewhere.
 
 Rewards are *shared* (what the design gained), or *difference* rewards (Wolpert and Tumer 2002): what the design is worth less what it
-would be worth had this agent left its axes at their middle. The latter tells an agent what its own choice did; it costs an evaluation an
-agent, all of them in one call.
+would be worth had this agent left its axes at their middle (in a walk: had it not moved them). The latter tells an agent what its own
+choice did; it costs an evaluation an agent, all of them in one call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from explorers.environments.game import LIMIT, Observations, Score, middle, squashed
+from explorers.environments.game import LIMIT, Observations, Pool, Score, middle, moved_by, squashed
 from explorers.environments.reward import Reward
 from explorers.space.space import DesignSpace, Places, Scores
 from magnitudes.arrays import Column
@@ -25,6 +30,8 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "mapping": ("tp", "pp", "dp", "ep", "batch", "dtype", "tile", "dataflow", "placement", "scheduler", "arbiter", "queue", "active", "context"),
 }
 """Group of axes -> words of their paths; what has none of them is ``compute``."""
+
+MOVES = 5  # of an axis of a walking team: stay, a step down or up, a quarter down or up
 
 
 def groups_of(space: DesignSpace, by: str | Mapping[str, Sequence[str]] = "group") -> dict[str, tuple[int, ...]]:
@@ -92,7 +99,11 @@ class Team:
         Choices before a game ends; the design of a round is what the next one sees.
     shared : bool
         Whether agents share one reward; else each has its difference reward.
+    start : str
+        Where walks begin: ``random``, ``middle``, or ``best``: where the best designs so far are.
     """
+
+    kind: ClassVar[str] = "choose"
 
     space: DesignSpace
     reward: Reward
@@ -102,6 +113,7 @@ class Team:
     generator: np.random.Generator
     rounds: int = 2
     shared: bool = True
+    start: str = "middle"
     places: Places = field(init=False, repr=False)
     scores: Scores = field(init=False, repr=False)
     worth: Column = field(init=False, repr=False)
@@ -112,12 +124,29 @@ class Team:
         self.sizes = np.array(self.space.sizes)
         self.reset()
 
+    @property
+    def choices(self) -> NDArray[np.int64]:
+        """How many actions there are for each axis, shape (axes,)."""
+        return self.sizes
+
+    def begin(self) -> Places:
+        """Designs that games start from."""
+        return np.tile(middle(self.space), (self.count, 1))
+
+    def made(self, chosen: Places) -> Places:
+        """The designs after an action for each axis."""
+        return self.space.canonical(chosen)
+
+    def idle(self) -> Places:
+        """What the axes of an agent that does nothing are at, shape (count, axes)."""
+        return np.tile(middle(self.space), (self.count, 1))
+
     def reset(self) -> None:
-        """All teams begin anew, at the middle design."""
+        """All teams begin anew."""
         objectives = len(self.space.objectives)
         self.weights = self.generator.dirichlet(np.ones(objectives), self.count) if objectives > 1 else np.ones((self.count, 1))
         self.taken = 0
-        self.places = np.tile(middle(self.space), (self.count, 1))
+        self.places = self.space.canonical(self.begin())
         self.scores = self.score(self.places)
         self.worth = self.reward(self.scores, self.weights)
 
@@ -127,9 +156,9 @@ class Team:
         Parameters
         ----------
         chosen : Places, shape (count, axes)
-            The agents' choices together.
+            The agents' actions together.
         """
-        before, designs = self.worth, self.space.canonical(chosen)
+        before, designs = self.worth, self.made(chosen)
         without = [] if self.shared else [self.without(designs, axes) for axes in self.agents.values()]
         scores = self.score(np.concatenate([designs, *without]))
         worth = self.reward(scores, np.tile(self.weights, (1 + len(without), 1))).reshape(-1, self.count)
@@ -139,9 +168,9 @@ class Team:
         return rewards.T, self.taken == self.rounds
 
     def without(self, designs: Places, axes: Sequence[int]) -> Places:
-        """The designs had one agent left its axes at their middle."""
+        """The designs had one agent done nothing."""
         result = designs.copy()
-        result[:, axes] = middle(self.space)[list(axes)]
+        result[:, axes] = self.idle()[:, axes]
         return self.space.canonical(result)
 
     def state(self) -> Observations:
@@ -158,3 +187,59 @@ class Team:
         parts = [design, self.reward.gains(self.scores), squashed(self.scores.violations), self.weights, far]
         result: Observations = np.clip(np.concatenate(parts, axis=1), -LIMIT, LIMIT).astype(np.float32)
         return result
+
+
+@dataclass
+class WalkingTeam(Team):
+    """Rounds of moving together: each axis stays (0), or moves a step down or up (1, 2) or a quarter of its range (3, 4)."""
+
+    kind: ClassVar[str] = "walk"
+
+    start: str = "best"
+    pool: Pool | None = field(init=False, default=None, repr=False)
+
+    @property
+    def choices(self) -> NDArray[np.int64]:
+        return np.full(len(self.sizes), MOVES, dtype=np.int64)
+
+    def begin(self) -> Places:
+        if self.start == "middle":
+            return super().begin()
+        drawn = self.space.sample(self.count, self.generator)
+        return drawn if self.pool is None else self.pool.starts(self.reward, self.weights, drawn)
+
+    def reset(self) -> None:
+        super().reset()
+        self._remember()
+
+    def step(self, chosen: Places) -> tuple[Column, bool]:
+        result = super().step(chosen)
+        self._remember()
+        return result
+
+    def _remember(self) -> None:
+        if self.start == "best":
+            self.pool = Pool.of(self.reward, self.places, self.scores, self.pool)
+
+    def made(self, chosen: Places) -> Places:
+        quarter = np.maximum(self.sizes // 4, 1)
+        far = np.where(chosen > 2, quarter, np.minimum(chosen, 1))
+        return self.space.canonical(moved_by(self.space, self.places, np.where(chosen % 2 == 1, -far, far)))
+
+    def idle(self) -> Places:
+        return self.places
+
+
+TEAMS: dict[str, type[Team]] = {"choose": Team, "walk": WalkingTeam}
+
+
+def team_class(kind: str) -> type[Team]:
+    """A game of several by name.
+
+    Raises
+    ------
+    NameMiss
+    """
+    if kind not in TEAMS:
+        raise NameMiss("kind of team", kind, nearest(kind, TEAMS), f"(known: {', '.join(TEAMS)})")
+    return TEAMS[kind]

@@ -6,53 +6,20 @@ bring no new designs, a new one begins with a seed of its own.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
 from explorers.environments.design import make_game
 from explorers.environments.game import Score
 from explorers.environments.stable_faces import StableVectorEnv
-from explorers.space.space import DesignSpace, Places, Scores
+from explorers.search.learning import PATIENCE, Watched, alone, seed_of
+from explorers.space.space import DesignSpace
 
 FOREVER = 10**9  # steps: the budget of designs ends a run, not this
-PATIENCE = 12  # games without a new design, after which a policy has settled
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """One thread, and the global generators, which the library seeds, as they were before."""
-    threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state())  # noqa: NPY002
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-
-
-@dataclass
-class Watched:
-    """Scores, and how many calls in a row asked for nothing new."""
-
-    score: Score
-    idle: int = 0
-    seen: set[bytes] = field(default_factory=set)
-
-    def __call__(self, places: Places) -> Scores:
-        before = len(self.seen)
-        self.seen.update(row.tobytes() for row in np.ascontiguousarray(places))
-        self.idle = 0 if len(self.seen) > before else self.idle + 1
-        return self.score(places)
 
 
 class UntilSettled(BaseCallback):  # type: ignore[misc]
@@ -110,7 +77,7 @@ class StableSearch:
         with alone():
             attempt, watched = 0, Watched(score)
             while True:
-                seed = int(np.random.SeedSequence([self.seed, attempt]).generate_state(1)[0] % 2**31)
+                seed = seed_of(self.seed, attempt)
                 game = make_game(
                     self.space, self.kind, count, self.reward, continuous=self.continuous, steps=self.length, start=self.start, seed=seed, score=watched
                 )

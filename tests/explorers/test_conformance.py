@@ -23,6 +23,10 @@ NEEDS = {
     "ppo": "stable_baselines3",
     "ppo-bandit": "stable_baselines3",
     "sac": "stable_baselines3",
+    "ippo": "torch",
+    "mappo": "torch",
+    "vdn": "torch",
+    "marl": "torch",
 }
 SLOW = {"gp": 14, "qlognehvi": 14, "sac": 40}  # seconds a design
 TINY = """

@@ -1,0 +1,50 @@
+"""What learners share: they run alone on one thread with generators of their own, and are watched until they have settled."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from explorers.environments.game import Score
+from explorers.space.space import Places, Scores
+
+PATIENCE = 12  # games without a new design, after which a policy has settled
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One thread, and the global generators, which the library seeds, as they were before."""
+    threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state())  # noqa: NPY002
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+@dataclass
+class Watched:
+    """Scores, and how many calls in a row asked for nothing new."""
+
+    score: Score
+    idle: int = 0
+    seen: set[bytes] = field(default_factory=set)
+
+    def __call__(self, places: Places) -> Scores:
+        before = len(self.seen)
+        self.seen.update(row.tobytes() for row in np.ascontiguousarray(places))
+        self.idle = 0 if len(self.seen) > before else self.idle + 1
+        return self.score(places)
+
+
+def seed_of(seed: int, attempt: int) -> int:
+    """A seed for each policy of a run."""
+    return int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0] % 2**31)
