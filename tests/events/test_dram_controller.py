@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from explorers.evaluators.dram_controller import DramController, without_idle_choices
+from explorers.space.catalog import find_space
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss
 from simulator.events.dram_controller import CHOICES, COUNTS, DDR3_1600, NAMES, Device, Trace, serve, serve_all, settings_of
@@ -139,6 +141,18 @@ def test_slower_devices_are_never_faster_and_refreshes_never_free() -> None:
         assert serve(made, CHOSEN, replace(D, **{name: getattr(D, name) * 1.5})).latency_s >= base.latency_s * (1 - 1e-9)
     refreshed = serve(made, CHOSEN | {"refresh_policy": "all_bank"})
     assert refreshed.power_w >= base.power_w * 0.999
+
+
+def test_where_nothing_is_refreshed_a_space_serves_once_what_differs_in_refreshing_only() -> None:
+    space = replace(find_space("dram-controller"), evaluator=DramController("random", 300))
+    places = space.sample(400, np.random.default_rng(0))
+    scores = space.score(places)
+    served = serve_all(space.evaluator.served_trace, np.stack([settings_of(space.design(row)) for row in places]))
+    np.testing.assert_array_equal(scores.objectives, [[s.latency_s, s.power_w] for s in served])
+    never = settings_of(CHOSEN | {"refresh_policy": "no_refresh", "most_postponed": 8, "most_pulled_in": 4})[None]
+    always = settings_of(CHOSEN | {"refresh_policy": "all_bank", "most_postponed": 8, "most_pulled_in": 4})[None]
+    assert without_idle_choices(never)[0, [NAMES.index("most_postponed"), NAMES.index("most_pulled_in")]].tolist() == [1, 1]
+    np.testing.assert_array_equal(without_idle_choices(always), always)
 
 
 def test_settings_and_traces_are_checked(tmp_path: Path) -> None:
