@@ -22,6 +22,7 @@ from simulator.offload.choice import Offload
 from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
 from workloads.catalog import find_model
+from workloads.draft_heads import DraftHead, Eagle, Medusa, head_for, names_head
 from workloads.fusing import fusing
 from workloads.model import GraphModel, Model
 from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
@@ -177,7 +178,7 @@ def estimate(
     overlap: bool = False,
     offload: str | Offload | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
-    draft: str | Model | None = None,
+    draft: str | Model | DraftHead | None = None,
     sparsity: Any = None,
     lora: Adapters | None = None,
     fuse: Sequence[Sequence[str]] = (),
@@ -220,8 +221,9 @@ def estimate(
         Zeros among the weights: ``"2:4"``, or their share where they lie anywhere.
     lora : Adapters, optional
         Adapters that requests bring (`workloads.adapters`).
-    draft : str or Model, optional
-        A small model whose proposals are verified; the scenario says ``speculate`` and ``acceptance``.
+    draft : str, Model or DraftHead, optional
+        A small model whose proposals are verified, or a head on this one (``"medusa:heads=4"``, ``"eagle"``, ``"eagle3"``); the scenario
+        says ``speculate`` and ``acceptance``.
     fuse : sequence of sequences of str
         Groups of operators that shall run as one section, on a streaming chip: ``[("gate_up", "activation", "down")]``.
     dims, inputs
@@ -288,7 +290,7 @@ def question(
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
     activation_dtype: str | None = None,
     kv_dtype: str | None = None,
-    draft: str | Model | None = None,
+    draft: str | Model | DraftHead | None = None,
     sparsity: Any = None,
     lora: Adapters | None = None,
     fuse: Sequence[Sequence[str]] = (),
@@ -330,10 +332,22 @@ def question(
     return Question(found, machine, asked, cut, data_types, sparsity=sparsity, activation_dtype=activation_dtype, kv_dtype=kv_dtype, **how)
 
 
-def _serving(of: Model, on: str | System, lora: Adapters | None, draft: str | Model | None, fuse: Sequence[Sequence[str]]) -> Model:
+def draft_of(of: Model, draft: str | Model | DraftHead) -> Model | DraftHead:
+    """What proposes tokens for a model: another model, or a head on it (``medusa:heads=4,tree=63``, ``eagle``, ``eagle3``).
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(draft, Medusa | Eagle):
+        return draft
+    return head_for(of, draft) if isinstance(draft, str) and names_head(draft) else model(draft)
+
+
+def _serving(of: Model, on: str | System, lora: Adapters | None, draft: str | Model | DraftHead | None, fuse: Sequence[Sequence[str]]) -> Model:
     """A model with what serves beside it: adapters, then a draft, then fusion groups."""
     of = Adapted(of, lora) if lora is not None else of
-    of = Speculating(of, model(draft)) if draft is not None else of
+    of = Speculating(of, draft_of(of, draft)) if draft is not None else of
     return with_groups(of, on, fuse) if fuse else of
 
 

@@ -142,8 +142,9 @@ def _with_draft(options: argparse.Namespace, model: Model) -> Model:
     """The model beside the draft that is named."""
     if not options.acceptance:
         raise InputError(f"--draft {options.draft} needs --acceptance, the chance that a proposed token is accepted, such as --acceptance 0.7")
-    options.speculate = options.speculate or [4.0]
-    return Speculating(model, api.model(options.draft))
+    draft = api.draft_of(model, options.draft)
+    options.speculate = options.speculate or [getattr(draft, "most", None) or 4.0]
+    return Speculating(model, draft)
 
 
 def _phase(options: argparse.Namespace, model: Model) -> str:

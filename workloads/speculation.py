@@ -1,7 +1,8 @@
-"""Speculative decoding: a small model drafts tokens, and the large one verifies all of them in one pass.
+"""Speculative decoding: a small model, or a head on the large one, drafts tokens, and the large one verifies all of them in one pass.
 
 Leviathan et al., "Fast inference from transformers via speculative decoding", arXiv 2211.17192: `k` passes of the draft and one of the model
-over ``k + 1`` tokens yield ``(1 - a ** (k + 1)) / (1 - a)`` tokens on average, where each is accepted with the chance `a`.
+over ``k + 1`` tokens yield ``(1 - a ** (k + 1)) / (1 - a)`` tokens on average, where each is accepted with the chance `a`. Where a head
+proposes a tree (Medusa, EAGLE), all its nodes are verified, and `a` is the chance that one of a depth is accepted.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from magnitudes.arrays import Real, maximum
+from workloads.draft_heads import DraftHead, Eagle, Medusa
 from workloads.graph import Node, Workload
-from workloads.model import DivisionRule, Model
+from workloads.model import DivisionRule, Model, ModelError
 from workloads.scenario import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 
@@ -23,12 +25,14 @@ class Speculating:
 
     Parameters
     ----------
-    target, draft : Model
-        What verifies, and what proposes.
+    target : Model
+        What verifies.
+    draft : Model or DraftHead
+        What proposes: a model of its own, or a head on the target.
     """
 
     target: Model
-    draft: Model
+    draft: Model | DraftHead
 
     @property
     def name(self) -> str:
@@ -41,19 +45,31 @@ class Speculating:
 
     @property
     def phases(self) -> tuple[str, ...]:
-        return tuple(p for p in ("decode", "inference") if p in self.target.phases and p in self.draft.phases)
+        drafting = ("decode", "inference") if isinstance(self.draft, Medusa | Eagle) else self.draft.phases
+        return tuple(p for p in ("decode", "inference") if p in self.target.phases and p in drafting)
 
     def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
         """Both are cut alike."""
         return (*self.target.cut_rules(cut), *self.draft.cut_rules(cut))
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
-        """A prompt passes both; a step of decoding is `k` passes of the draft, one after another, and one of the model over ``k + 1`` tokens."""
-        verified = self.target.workload(run, cut, formats)
-        proposing = replace(run, groups=tuple(_proposing(g) for g in run.groups))
-        drafted = self.draft.workload(proposing, cut, formats)
+        """A prompt passes both; a step of decoding is `k` passes of the draft, one after another, and one of the model over ``k + 1`` tokens.
+
+        Raises
+        ------
+        ModelError
+            If more tokens are to be proposed than there are heads.
+        """
         times = run.groups[0].new - 1.0 if run.groups[0].emitted is not None else 1.0
-        nodes = tuple(Node(replace(n.operator, name=n.operator.name + SUFFIX), n.count * times, tuple(a + SUFFIX for a in n.after)) for n in drafted.nodes)
+        if isinstance(self.draft, Medusa | Eagle):
+            self._check(times)
+            drafted = self.draft.drafting(run, cut, formats, times)
+            run = replace(run, groups=tuple(_verified(g, self.draft.tree) for g in run.groups))
+        else:
+            one = self.draft.workload(replace(run, groups=tuple(_proposing(g) for g in run.groups)), cut, formats)
+            drafted = replace(one, nodes=tuple(replace(n, count=n.count * times) for n in one.nodes))
+        verified = self.target.workload(run, cut, formats)
+        nodes = tuple(Node(replace(n.operator, name=n.operator.name + SUFFIX), n.count, tuple(a + SUFFIX for a in n.after)) for n in drafted.nodes)
         return Workload(
             nodes=(*nodes, *verified.nodes),
             weight_byte=verified.weight_byte + drafted.weight_byte,
@@ -62,6 +78,18 @@ class Speculating:
             tokens=verified.tokens,
             fetched_byte=verified.fetched_byte,
         )
+
+    def _check(self, times: Real) -> None:
+        most = self.draft.most if isinstance(self.draft, Medusa | Eagle) else None
+        if most is not None and isinstance(times, float) and times > most:
+            raise ModelError(f"{self.draft.name} propose {most:g} tokens at most, not {times:g}; ask for --speculate {most:g}, or for more heads")
+
+
+def _verified(g: Sequences, tree: float | None) -> Sequences:
+    """What the model verifies: all nodes of a tree with a token of its own, where there is one."""
+    if g.emitted is None or tree is None:
+        return g
+    return replace(g, new=tree + 1.0, length=g.length - (g.new - 1.0) + tree)
 
 
 def _proposing(g: Sequences) -> Sequences:
