@@ -122,7 +122,7 @@ def test_a_model_with_adapters_has_heads_too() -> None:
 
 
 @pytest.mark.parametrize(("name", "draft", "says"), [
-    ("llama-3-8b", "medusa:head=3", "did you mean heads"), ("llama-3-8b", "medusa:heads=0", "whole number from 1"), 
+    ("llama-3-8b", "medusa:head=3", "did you mean heads"), ("llama-3-8b", "medusa:heads=0", "whole number from 1"),
     ("llama-3-8b", "eagle3:tree=x", "tree is 'x'"),
     ("mamba-2.8b", "eagle", "no decoder with attention"), ("bert-base", "medusa", "no decoder with attention"), ("llama-3-8b", "eaglet", "unknown model"),
 ])  # fmt: skip
