@@ -20,6 +20,7 @@ from simulator.placement.places import places_of
 from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
 from simulator.schedule import brought, chain_s, exposed, fetched, step_s
+from simulator.unserved import unserved_notes
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
 from workloads.model import Model, notes_of
@@ -89,7 +90,7 @@ def estimate(
     waits = tuple((*fetched(own, memory, machine), *brought(load, machine)) for load, own in zip(loads, costs, strict=True))
     passes = tuple(_pass(run, load, own, wait, cut) for run, load, own, wait in zip(runs, loads, costs, waits, strict=True))
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
-    notes = (*notes, *notes_of(model))
+    notes = (*notes, *unserved_notes((c for own in costs for c in own), tuple(p.machine for p in places)), *notes_of(model))
     if isinstance(model, Composition):
         experts = expert_memory(model, loads, memory, machine, cut.chips)
         memory, passes, notes = with_experts_behind(memory, experts), switched(passes, model, experts), (*notes, *experts.notes)
