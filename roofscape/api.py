@@ -20,6 +20,7 @@ from magnitudes.sparsity import sparse
 from simulator import estimate as spine
 from simulator.offload.choice import Offload
 from simulator.result import Estimate
+from simulator.spatial.mappings import Mappings, mappings
 from workloads.adapters import Adapted, Adapters
 from workloads.catalog import find_model
 from workloads.draft_heads import DraftHead, Eagle, Medusa, head_for, names_head
@@ -176,6 +177,7 @@ def estimate(
     correction: bool = True,
     coprocess: bool = True,
     overlap: bool = False,
+    mapping: str | Mappings = "folds",
     offload: str | Offload | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - the name that --set has
     draft: str | Model | DraftHead | None = None,
@@ -213,6 +215,9 @@ def estimate(
         Whether two engines of a chip may share the experts or heads of an operator.
     overlap : bool
         Whether the sums behind a product are exchanged while it is computed, as on hardware or in kernels that fuse both.
+    mapping : str or Mappings
+        How layers lie on a spatial array: ``folds`` (the closed form), ``search`` (tiles and loop orders, for the least energy x delay; ``search:time`` and
+        ``search:energy`` for those), or the path of a JSON file with mappings by operator.
     offload : str or Offload, optional
         Which weights and caches lie behind main memory: ``"weights=host:0.5,kv=ssd"``.
     set : mapping of str to float or array, optional
@@ -262,7 +267,7 @@ def estimate(
     numbers = formats(dtype, activation_dtype, kv_dtype)
     if sparsity is not None:
         numbers = replace(numbers, weight=sparse(numbers.weight, sparsity))
-    return spine.estimate(q.model, q.system, q.scenario, q.cut, numbers, **how)
+    return spine.estimate(q.model, q.system, q.scenario, q.cut, numbers, mapping=mappings(mapping) if isinstance(mapping, str) else mapping, **how)
 
 
 def _behind(offload: str | Offload | None) -> dict[str, Any]:

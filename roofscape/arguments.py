@@ -145,6 +145,10 @@ def add_question(parser: Parser) -> None:
     how.add_argument("--no-correction", dest="correction", action="store_false", help="the tile law's physics alone, without what was learned on top")
     how.add_argument("--no-coprocessing", dest="coprocess", action="store_false", help="no two engines of a chip share the experts or heads of an operator")
     how.add_argument("--overlap", action="store_true", help="sums behind a product are exchanged while it is computed")
+    how.add_argument(
+        "--mapping", type=name, default="folds", metavar="HOW",
+        help="of layers on a spatial array: folds (the closed form; default), search (tiles and loop orders; search:time, search:energy), or a JSON file",
+    )  # fmt: skip
     how.add_argument("--spill", action="store_true", help="what does not fit main memory may lie in the tier behind it")
     how.add_argument(
         "--fuse",

@@ -49,7 +49,7 @@ class Request:
 
     def question(self) -> Question:
         """The question behind a single design, to ask it again with other numbers."""
-        o = dict(self.options)
+        o = {name: value for name, value in self.options.items() if name != "mapping"}  # of which the closed form knows nothing
         return api.question(self.model, self.system, self.scenario, data_types=(o.pop("dtype"),), **o)
 
     def inputs(self) -> dict[str, Any]:
@@ -113,6 +113,8 @@ def requests(options: argparse.Namespace, on: str) -> Request:
         "overlap": options.overlap,
         "offload": options.offload,
     }
+    if getattr(options, "mapping", "folds") != "folds":
+        given |= {"mapping": options.mapping}
     return Request(model, system, scenario, given | {"fidelity": options.fidelity, "timing": options.timing})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,61 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Mapped:
+    """How a layer lies on an array.
+
+    Parameters
+    ----------
+    element, buffer, memory : tuple of (loop, iterations)
+        Loops of each block, the innermost first.
+    unrolled : mapping of str to float
+        Iterations side by side in the array.
+    tiers : (str, str)
+        The buffer and the memory, by name.
+    energy_j : mapping of str to float
+        Of one call, by part.
+    times_floor : float, optional
+        By its goal, over a floor that no mapping is under; None of a mapping that was given.
+    compared : int
+        Mappings that it is the best of.
+    goal : str
+    """
+
+    element: tuple[tuple[str, float], ...]
+    buffer: tuple[tuple[str, float], ...]
+    memory: tuple[tuple[str, float], ...]
+    unrolled: Mapping[str, float]
+    tiers: tuple[str, str]
+    energy_j: Mapping[str, float]
+    times_floor: float | None
+    compared: int
+    goal: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The documented keys."""
+        blocks = {name: [[loop, n] for loop, n in getattr(self, name)] for name in ("element", "buffer", "memory")}
+        return {
+            **blocks, "unrolled": dict(self.unrolled), "tiers": list(self.tiers), "times_floor": self.times_floor, "compared": self.compared, "goal": self.goal,
+        }  # fmt: skip
+
+
+class MappedRows(tuple[Mapped, ...]):
+    """Mappings: one for all designs, or one a design."""
+
+    __slots__ = ()
+
+    def of(self, index: int) -> dict[str, Any] | None:
+        """One design's, as plain data; None where nothing was mapped."""
+        return self[index if len(self) > 1 else 0].to_dict() if self else None
+
+    def energy_j(self) -> dict[str, Real]:
+        """Energy of one call by part: numbers, or columns."""
+        if len(self) == 1:
+            return dict(self[0].energy_j)
+        return {name: np.array([m.energy_j[name] for m in self]) for name in self[0].energy_j}
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """Time of one call of an operator on one chip.
 
@@ -68,6 +124,8 @@ class Cost:
     counts : mapping of str to Real
         Events of one call, where the law counts them: ``columns`` and ``rows`` that the fullest unit near memory accesses and opens, ``bus_byte``
         that its channels carry.
+    mapped : MappedRows
+        How it lies on an array, where that was searched or given.
     """
 
     operator: Operator
@@ -76,6 +134,7 @@ class Cost:
     parts: Mapping[str, Real]
     placed: Placed | None = None
     counts: Mapping[str, Real] = field(default_factory=dict)
+    mapped: MappedRows = field(default_factory=MappedRows)
 
     @property
     def total_s(self) -> Real:

@@ -179,7 +179,10 @@ def operator_energy(operator: Operator, machine: Machine, library: str = "") -> 
 
 
 def cost_energy(cost: Cost, machines: tuple[Machine, ...]) -> dict[str, Real]:
-    """Energy of one call where it was placed: engines that share an operator each take their part [J]."""
+    """Energy of one call where it was placed: engines that share an operator each take their part [J]. A mapping brings its own."""
+    if cost.mapped:
+        lanes = operator_energy(cost.operator, machines[0]).get("vector", 0.0)
+        return {**cost.mapped.energy_j(), "vector": lanes}
     if cost.placed is None or len(machines) == 1 or not cost.placed.shares:
         return operator_energy(cost.operator, machines[0])
     parts: dict[str, Real] = {}

@@ -20,6 +20,7 @@ from simulator.placement.places import places_of
 from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
 from simulator.schedule import brought, chain_s, exposed, fetched, step_s
+from simulator.spatial.mappings import Mappings, check_given
 from simulator.unserved import unserved_notes
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
@@ -42,6 +43,7 @@ def estimate(
     correction: bool = True,
     coprocess: bool = True,
     overlap: bool = False,
+    mapping: Mappings | None = None,
 ) -> Estimate:
     """Time, bound and fit of a model on a system.
 
@@ -68,6 +70,8 @@ def estimate(
         Whether two engines of a chip may share the experts or heads of an operator.
     overlap : bool
         Whether the sums behind a product are exchanged while it is computed: hardware or kernels that fuse both, without contention.
+    mapping : Mappings, optional
+        Mappings of layers on a spatial array that are searched or given, instead of the closed form of folds.
 
     Raises
     ------
@@ -80,10 +84,11 @@ def estimate(
     check_phase(model, scenario)
     check_sizes(scenario)
     legal = legal_cut(model, system, cut)
-    places = places_of(system, fidelity, timing, correction=correction)
+    places = places_of(system, fidelity, timing, correction=correction, mapping=mapping)
     law, machine = places[0].law, places[0].machine
     runs = passes_of(model, scenario)
     loads = tuple(model.workload(run, cut, formats) for run in runs)
+    check_given(mapping, {node.operator.name for load in loads for node in load.nodes})
     costs = tuple(placed_costs(load, places, coprocess=coprocess) for load in loads)
     costs = tuple(exposed(own) for own in costs) if overlap else costs
     memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places), offload=offload)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magnitudes.arrays import Reader, Real, minimum
-from simulator.cost import Cost, Placed
+from simulator.cost import Cost, MappedRows, Placed
 from simulator.memory import TierUse, misfit_reason
 from simulator.result import Estimate, PassEstimate
 from workloads.operator import Fused
@@ -50,7 +50,9 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
         ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``; where several run as one,
         their names under ``fused`` and the ``sections`` that they were cut into;
         ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s]; ``counts`` of
-        events (columns, rows and bytes on the bus of units near memory), where the law has them.
+        events (columns, rows and bytes on the bus of units near memory), where the law has them;
+        ``mapping`` where it was searched or given: loops of each block with their iterations, the innermost first, those side by side
+        in the array (``unrolled``), and ``times_floor``, its cost by ``goal`` over a floor that no mapping is under.
     """
     return _design(estimate, _tree(estimate), index)
 
@@ -92,6 +94,8 @@ def _asked(scenario: Scenario) -> dict[str, Any]:
 
 def _picked(x: Any, index: int) -> Any:
     """One row of a tree: of its dictionaries, its lists of dictionaries and its ``(low, high)`` pairs."""
+    if isinstance(x, MappedRows):
+        return x.of(index)
     if isinstance(x, dict):
         return {key: _picked(value, index) for key, value in x.items()}
     if isinstance(x, tuple) or (isinstance(x, list) and x and isinstance(x[0], dict)):
@@ -158,6 +162,7 @@ def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str,
         "byte": operator.byte,
         "parts": dict(cost.parts),
         "counts": dict(cost.counts),
+        **({"mapping": cost.mapped} if cost.mapped else {}),
         **({"fused": tuple(o.name for o in operator.operators), "sections": operator.sections} if isinstance(operator, Fused) else {}),
     }
 

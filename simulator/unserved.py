@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hardware_specs.schema import Engine
-from magnitudes.arrays import Reader, Real
+from magnitudes.arrays import Reader, Real, largest
 from magnitudes.datatypes import DATA_TYPES, AnyDataType, DataType
 from simulator.cost import Cost
 from simulator.machine import Machine, matrix_format, matrix_rate, vector_rate
@@ -30,6 +30,16 @@ def unserved(engine: Engine, element: AnyDataType) -> tuple[DataType, ...]:
     """Of a data type, or of those that rows may have: what an engine with matrix units multiplies on its vector units."""
     options = (element,) if isinstance(element, DataType) else element.options
     return tuple(o for o in options if engine.matrix_flop_per_s and matrix_format(engine, o) is None)
+
+
+def by_units(parts: Mapping[str, Real], operator: Operator, machine: Machine) -> dict[str, Real]:
+    """What multiplying needs under the name of the units that do it: ``vector``, where no design's format is one of the matrix units'."""
+    element = operator.arithmetic
+    options = 1 if isinstance(element, DataType) else len(element.options)
+    if "matrix" not in parts or len(unserved(machine.engine, element)) < options:
+        return dict(parts)
+    both = [parts[name] for name in ("matrix", "vector") if name in parts]
+    return {**{name: s for name, s in parts.items() if name not in ("matrix", "vector")}, "vector": largest(both)}
 
 
 def _where(cost: Cost, machines: Sequence[Machine]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from magnitudes.files import check_writable, write_whole
 from roofscape.report.progress import track
 from roofscape.request import Request, requests
 from simulator.result import Estimate
+from simulator.spatial.mappings import CLOSED
 from simulator.tables import design_dicts, flat, row
 
 
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
     request = requests(options, options.on)
     result = request.estimate()
     designs = described(request, result, energy=options.energy)
-    if not options.no_elasticities:
+    if not options.no_elasticities and options.mapping == CLOSED:
         for design, single in zip(designs, track(request.designs(), "elasticities"), strict=True):
             design["elasticities"] = elasticities(single.question())
     if options.draft:

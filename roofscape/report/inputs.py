@@ -17,6 +17,7 @@ NAMES = (
 )  # fmt: skip
 UNUSUAL = ("cached_prompt", "acceptance")  # told where they are something
 
+MAPPINGS = "Mappings (loops innermost first: k, c channels out and in, x, y results, r, s filter, b images; the floor is one that no mapping is under)"
 EXTRAPOLATED = (
     "extrapolated: a part that matters is like nothing measured (its operator, size, format, generation or execution model); the interval is the widest known"
 )
@@ -46,6 +47,26 @@ def near_memory_line(design: Design) -> str:
     busy = sum(o["count"] * max(s for name, s in o["parts"].items() if name.split()[-1] == "bank") for o in counted)
     whole = sum(o["count"] * o["time_s"] for o in design["operators"])
     return f"{1.0 - rows / columns:.1%} of column accesses near memory hit an open row; columns are read {busy / whole:.0%} of the time"
+
+
+def mapping_rows(design: Design) -> list[list[str]]:
+    """How each layer lies on the array, where that was searched or given: loops by block, the innermost first."""
+    rows = []
+    for o in design["operators"]:
+        if m := o.get("mapping"):
+            sides = " ".join(f"{loop}{n:g}" for loop, n in m["unrolled"].items()) or "-"
+            blocks = [" ".join(f"{loop}{n:g}" for loop, n in m[block]) or "-" for block in ("element", "buffer", "memory")]
+            floor = "given" if m["times_floor"] is None else f"{m['times_floor']:.2f}x"
+            rows.append([o["name"], sides, *blocks, floor, f"{m['compared']:,}"])
+    return rows
+
+
+def mapping_columns(design: Design) -> list[str]:
+    """What `mapping_rows` shows."""
+    found = next(o["mapping"] for o in design["operators"] if o.get("mapping"))
+    buffer, memory = found["tiers"]
+    goal = found["goal"].replace("energy_delay", "energy x delay")
+    return ["operator", "side by side", "in an element", f"tile in {buffer}", f"around, from {memory}", f"{goal} over floor", "compared"]
 
 
 def inputs_of(design: Design) -> dict[str, str]:

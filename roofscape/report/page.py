@@ -20,7 +20,7 @@ from roofscape.report.figures.memory import memory_figure
 from roofscape.report.figures.roofline import roofline_figure
 from roofscape.report.figures.style import FONT, colour_of
 from roofscape.report.html import element, embedded, section, table, text
-from roofscape.report.inputs import differing, labels_of
+from roofscape.report.inputs import MAPPINGS, differing, labels_of
 from roofscape.report.progress import track
 from roofscape.report.sources import source_rows
 from roofscape.report.subject import Subject
@@ -163,6 +163,8 @@ def _design(design: dict[str, Any], subject: Subject | None, points: int, store:
     memory = section("Memory of one chip", store.figure(memory_figure([design], ["memory"]), "memory of one chip by purpose") + sections.memory_table(design))
     parts.append(element("div", memory + _elasticities(design, store), class_="pair"))
     parts.append(section("Operators", sections.operator_table(design), "Of one call on one chip; decode at the middle context.", class_="long"))
+    if mapping := sections.mapping_table(design):
+        parts.append(section("Mappings", mapping, MAPPINGS.partition("(")[2].rstrip(")").capitalize() + ".", class_="long"))
     if subject is not None:
         rows = source_rows(subject.question.system, subject.on)
         sources = table(["value", "is", "kind", "source"], rows, class_="sources")

@@ -7,7 +7,17 @@ from typing import Any
 
 from magnitudes.units import show
 from roofscape.report.html import element, table, text
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, near_memory_line, others, several_engines, throughput_unit
+from roofscape.report.inputs import (
+    EXTRAPOLATED,
+    differing,
+    inputs_of,
+    mapping_columns,
+    mapping_rows,
+    near_memory_line,
+    others,
+    several_engines,
+    throughput_unit,
+)
 
 Design = Mapping[str, Any]
 PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
@@ -110,6 +120,12 @@ def operator_table(design: Design) -> str:
     skip = 1 if len(whole) == 1 else 0
     numeric = [i - skip for i, c in enumerate(columns) if c not in ("phase", "operator", "kind", "bound", "runs on", "elsewhere", "90 % interval")]
     return table(columns[skip:], [r[skip:] for r in rows], numeric)
+
+
+def mapping_table(design: Design) -> str:
+    """How layers lie on an array; empty where that was neither searched nor given."""
+    rows = mapping_rows(design)
+    return table(mapping_columns(design), rows, (5, 6)) if rows else ""
 
 
 def _intensity(o: Design) -> str:

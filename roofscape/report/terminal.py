@@ -10,7 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from magnitudes.units import show
-from roofscape.report.inputs import EXTRAPOLATED, differing, inputs_of, near_memory_line, others, several_engines, throughput_unit
+from roofscape.report.inputs import (
+    EXTRAPOLATED,
+    MAPPINGS,
+    differing,
+    inputs_of,
+    mapping_columns,
+    mapping_rows,
+    near_memory_line,
+    others,
+    several_engines,
+    throughput_unit,
+)
 
 BARS = " ▏▎▍▌▋▊▉█"
 
@@ -57,6 +68,7 @@ def show_design(design: Mapping[str, Any]) -> None:
         out.print(Text(f"infeasible: {design['reason']}", style="red"))
     out.print()
     _show_operators(design)
+    _show_mappings(design)
     out.print()
     _show_memory(design)
     if design.get("elasticities"):
@@ -128,6 +140,14 @@ def _show_operators(design: Mapping[str, Any]) -> None:
     if len(whole) == 1:
         columns, rows = columns[1:], [r[1:] for r in rows]
     show_table("Operators (one chip)", columns, rows)
+
+
+def _show_mappings(design: Mapping[str, Any]) -> None:
+    """How layers lie on the array, where that was searched or given."""
+    if not (rows := mapping_rows(design)):
+        return
+    console().print()
+    show_table(MAPPINGS, mapping_columns(design), rows)
 
 
 def _show_memory(design: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError
 from simulator.roofline import roofline_cost
+from simulator.spatial.mappings import Mappings
 
 FIDELITIES = ("roofline", "tile")
 TIMINGS = ("kernel", "graph", "eager")
@@ -33,7 +34,9 @@ TILE_LAWS: dict[str, Callable[[Machine, Timing, str], CostLaw]] = {
 FLOORS: dict[str, Callable[[Machine], CostLaw]] = {"streaming": streaming_floor}
 
 
-def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str = "", *, correction: bool = True) -> CostLaw:
+def cost_law(
+    machine: Machine, fidelity: str, timing: str | Timing, library: str = "", *, correction: bool = True, mapping: Mappings | None = None
+) -> CostLaw:  # fmt: skip
     """The law of an engine at the fidelity asked for; the roofline, with a note, where its execution model is not there yet.
 
     Parameters
@@ -44,6 +47,8 @@ def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str
         The implementation of attention, experts or collectives that was chosen by name, or the library on a processor; empty for the usual one.
     correction : bool
         Whether the learned correction is applied on top of the physics, where there is one.
+    mapping : Mappings, optional
+        Mappings of an array's layers that are searched or given, instead of the closed form.
 
     Raises
     ------
@@ -57,6 +62,10 @@ def cost_law(machine: Machine, fidelity: str, timing: str | Timing, library: str
     assert execution in ENGINES
     if fidelity == "tile" and execution in TILE_LAWS:
         law = TILE_LAWS[execution](machine, timing, library)
+        if mapping is not None:
+            from simulator.spatial.searched import searched_law
+
+            return searched_law(machine, timing, library, mapping, law)
         return with_correction(law, machine, timing) if correction else law
     notes: tuple[str, ...] = ()
     if fidelity == "tile":

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from magnitudes.arrays import Real, largest
-from magnitudes.datatypes import DataType
+from magnitudes.arrays import Real
 from simulator.cost import Cost
 from simulator.kernels.exchange import exchange_parts
 from simulator.kernels.timing import Timing
@@ -18,7 +17,7 @@ from simulator.reuse import Reuse
 from simulator.spatial.attention import attention_cost
 from simulator.spatial.lanes import lanes_cost
 from simulator.spatial.products import product_cost
-from simulator.unserved import unserved
+from simulator.unserved import by_units
 from workloads.operator import (
     Attention,
     Collective,
@@ -60,17 +59,7 @@ def spatial_law(machine: Machine, timing: Timing, library: str = "") -> CostLaw:
             time_s, parts = exchange_parts(operator, machine, timing)
         else:
             time_s, parts = LAWS[type(operator)](operator, machine, library)
-            parts = _by_units(parts, operator, machine)
+            parts = by_units(parts, operator, machine)
         return Cost(operator, count, time_s, parts)
 
     return CostLaw("tile", cost)
-
-
-def _by_units(parts: dict[str, Real], operator: Operator, machine: Machine) -> dict[str, Real]:
-    """What the array needs under the name of the units that multiply: ``vector``, where no design's format is one of the array's."""
-    element = operator.arithmetic
-    options = 1 if isinstance(element, DataType) else len(element.options)
-    if "matrix" not in parts or len(unserved(machine.engine, element)) < options:
-        return parts
-    both = [parts[name] for name in ("matrix", "vector") if name in parts]
-    return {**{name: s for name, s in parts.items() if name not in ("matrix", "vector")}, "vector": largest(both)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hardware_specs.schema import Chip, System
+from hardware_specs.schema import Chip, SpatialEngine, System
 from magnitudes.arrays import Real, maximum, minimum
 from magnitudes.names import nearest
 from simulator.engines import cost_law
 from simulator.kernels.timing import Timing
 from simulator.law import CostLaw
 from simulator.machine import Machine, MachineError, machines_of
+from simulator.spatial.mappings import Mappings
 from workloads.operator import (
     Attention,
     Collective,
@@ -50,7 +51,9 @@ class Place:
         return self.machine.memory.name
 
 
-def places_of(system: System, fidelity: str, timing: str | Timing, *, correction: bool) -> tuple[Place, ...]:
+def places_of(
+    system: System, fidelity: str, timing: str | Timing, *, correction: bool, mapping: Mappings | None = None
+) -> tuple[Place, ...]:  # fmt: skip
     """All engines of a system's chips with their laws, the first one first.
 
     Raises
@@ -64,7 +67,22 @@ def places_of(system: System, fidelity: str, timing: str | Timing, *, correction
                 near = nearest(kind, KINDS)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise MachineError(f"engine {engine.name} serves {kind!r}, which is no kind of operator{hint} (known: {', '.join(KINDS)})")
-    return tuple(Place(m, cost_law(m, fidelity, timing, correction=correction)) for m in machines_of(system))
+    machines = machines_of(system)
+    if mapping is not None:
+        _check_mapped(machines, fidelity)
+    mapped = [mapping if isinstance(m.engine, SpatialEngine) else None for m in machines]
+    return tuple(Place(m, cost_law(m, fidelity, timing, correction=correction, mapping=how)) for m, how in zip(machines, mapped, strict=True))
+
+
+def _check_mapped(machines: tuple[Machine, ...], fidelity: str) -> None:
+    """Refuse mappings where there is nothing to map, or nobody to ask for them."""
+    if fidelity != "tile":
+        raise MachineError(f"--mapping is of the tile law; the {fidelity} has no mapping: leave one of both out")
+    if not any(isinstance(m.engine, SpatialEngine) for m in machines):
+        chip, engine = machines[0].chip, machines[0].engine
+        raise MachineError(
+            f"{chip.name} runs {engine.execution}: mappings are searched for spatial arrays, such as gemmini, edge-tpu or eyeriss; leave --mapping out"
+        )
 
 
 def serving(operator: Operator, places: tuple[Place, ...]) -> tuple[Place, ...]:

@@ -99,6 +99,10 @@ class Store:
         Operands that are kept there; the others pass by.
     copies : float
         Tiles of an operand that lie there at once: two, where the next comes in while one is used. An operand that fits whole lies there once.
+    name : str
+        Of the tier, as messages say it.
+    own_ports : bool
+        Whether each operand has ports of its own, as wide as is said.
     """
 
     read_j_per_byte: Real
@@ -109,6 +113,8 @@ class Store:
     word_byte: float = 1.0
     holds: tuple[str, ...] = OPERANDS
     copies: float = 2.0
+    name: str = ""
+    own_ports: bool = False
 
 
 @dataclass(frozen=True, slots=True)

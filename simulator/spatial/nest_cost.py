@@ -8,7 +8,7 @@ Everything overlaps but the first tiles' way in and the last one's way out:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -130,14 +130,18 @@ class NestCost:
         return np.logical_and.reduce([r == 0.0 for r in np.broadcast_arrays(*remainders)])
 
     def fits(self) -> Any:
-        """Whether the held tiles fit into the buffer, those that are not whole as often as it keeps copies."""
+        """Whether the held tiles fit into the buffer."""
+        return self.held_byte() <= self.hierarchy.buffer.capacity_byte
+
+    def held_byte(self) -> Any:
+        """Bytes of the tiles that the buffer holds, those that are not whole as often as it keeps copies."""
         store = self.hierarchy.buffer
         byte: Any = 0.0
         for operand in store.holds:
             count = self.buffer_count[operand]
             width = self._width(operand) if operand != "output" else np.where(self._open_sums(), self.hierarchy.partial_byte, self.hierarchy.output_byte)
             byte = byte + count * width * np.where(count >= self.all_count[operand], 1.0, store.copies)
-        return byte <= store.capacity_byte
+        return byte
 
     def _open_sums(self) -> Any:
         return (self.around["sum"] > 1.0) | (self.behind["sum"] > 1.0)
@@ -220,8 +224,8 @@ class NestCost:
         """Energy and clocks of one group, of all nests."""
         h = self.hierarchy
         energy = sum(m.energy_j for m in moved) + self.loops.multiply_add / self.loops.groups * h.multiply_add_j
-        ports = _port_clocks(h.memory, sum(m.memory_read_byte for m in moved), sum(m.memory_write_byte for m in moved))
-        ports += _port_clocks(h.buffer, sum(m.read_byte for m in moved), sum(m.write_byte for m in moved))
+        ports = busy_clocks(h.memory, [(m.memory_read_byte, m.memory_write_byte) for m in moved])
+        ports += busy_clocks(h.buffer, [(m.read_byte, m.write_byte) for m in moved])
         busy = self._first_in() + self.steps + sum(m.alone_clock for m in moved)
         for port in ports:
             busy = np.maximum(busy, port)
@@ -240,8 +244,15 @@ class NestCost:
         return last * self.hierarchy.output_byte / port
 
 
+def busy_clocks(store: Store, moved: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """Clocks of each port of a store, for bytes read and written of each operand."""
+    if store.own_ports:
+        return [clock for read, written in moved for clock in _port_clocks(store, read, written)]
+    return _port_clocks(store, sum(read for read, _ in moved), sum(written for _, written in moved))
+
+
 def _port_clocks(store: Store, read_byte: Any, write_byte: Any) -> list[Any]:
-    """Clocks of each port of a store."""
+    """Clocks of the port, or of the two, that carry so many bytes."""
     if store.write_byte_per_clock is None:
         return [(read_byte + write_byte) / store.read_byte_per_clock]
     return [read_byte / store.read_byte_per_clock, write_byte / store.write_byte_per_clock]

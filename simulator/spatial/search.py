@@ -21,6 +21,7 @@ from simulator.spatial.nest_cost import NestCost, Sizes
 from simulator.spatial.nests import GROUPS, Tiles, buffer_tiles, element_tiles, maximal, steps
 
 Goal = Literal["energy_delay", "energy", "time"]
+ALIKE = 1.0 + 1e-9
 SHARES = (1.0, 0.5)  # of the registers that element tiles fill
 GROUP_LOOPS = {"k": "k", "sum": "rsc", "result": "xyb"}  # loops of a group, innermost first
 
@@ -84,11 +85,15 @@ def search(loops: Loops, hierarchy: Hierarchy, goal: Goal = "energy_delay") -> F
     value = np.where(allowed, _value(energy, clock, goal), np.inf)
     flat = value.reshape(*value.shape[:-3], -1)
     best = np.atleast_1d(flat.argmin(axis=-1))
+    if goal == "time":  # of the many that are as fast, the one of least energy
+        frugal = np.where(value <= flat.min(axis=-1)[..., None, None, None] * ALIKE, energy, np.inf)
+        best = np.atleast_1d(frugal.reshape(*value.shape[:-3], -1).argmin(axis=-1))
     at = np.take_along_axis(np.atleast_2d(flat), best[:, None], axis=-1)[:, 0]
     if not np.all(np.isfinite(at)):
         raise MappingError(
-            f"no tile of the layer fits: the buffer holds {np.min(np.asarray(own.buffer.capacity_byte)):g} bytes; "
-            "enlarge it, or let an operand pass by (Store.holds)"
+            f"no tile of the layer fits: {own.buffer.name or 'the buffer'} holds {np.min(np.asarray(own.buffer.capacity_byte)):g} bytes; enlarge it"
+            + (f" (--set {own.buffer.name}.capacity=...)" if own.buffer.name else "")
+            + ", or let an operand pass by (Store.holds)"
         )
     e, c = (np.atleast_2d(v.reshape(*v.shape[:-3], -1)) for v in (energy, clock))
     rows = np.arange(len(best)) if len(e) > 1 else np.zeros(len(best), dtype=np.int64)
