@@ -188,21 +188,30 @@ def _processing_in_memory(file: str, frame: pd.DataFrame) -> Table:
 FUSEMAX_BATCH = 64.0
 # hidden, head, heads, inner (FuseMax, MICRO 2024, its models of BERT-Base, Transformer-XL, T5-small's encoder and XLM)
 FUSEMAX_MODELS = {"BERT": (768, 64, 12, 3072), "TrXL": (1024, 64, 16, 4096), "T5": (512, 64, 8, 2048), "XLM": (2048, 128, 16, 8192)}
+FUSEMAX_SIDE = 256.0  # elements along a side of its own array
 FUSEMAX_MACHINES = {"arch": "fusemax-cloud", "binding": "fusemax-cloud", "proposal": "fusemax-cloud"}  # the others run on FLAT's
 
 
-def _fusemax(file: str, frame: pd.DataFrame) -> Table:
+def _fusemax(file: str, frame: pd.DataFrame, devices: pd.Series[str] | None = None) -> Table:
     """FuseMax's artifact: attention by variant (``attn-...``), or the linear layers beside it (``end2end-...``), seconds a layer."""
     import pandas as pd
 
     part, chain = (texts(frame["variant"]).str.partition("-")[place] for place in (0, 2))
     sizes = pd.DataFrame([FUSEMAX_MODELS.get(m, (np.nan,) * 4) for m in texts(frame["model"])], columns=["hidden", "head_dim", "heads", "inter"])
     length = texts(frame["seq_len"]).map(_tokens)
+    device = chain.map(FUSEMAX_MACHINES).fillna("flat-cloud") if devices is None else devices
     ours = sizes.set_index(frame.index).assign(
-        device=chain.map(FUSEMAX_MACHINES).fillna("flat-cloud"), source="fusemax", op=part.map({"attn": "attn_prefill", "end2end": "linears"}).fillna(""),
+        device=device, source="fusemax", op=part.map({"attn": "attn_prefill", "end2end": "linears"}).fillna(""),
         dtype="bf16", timing="graph", kernel=chain, batch=FUSEMAX_BATCH, q_len=length, causal=False, measured_us=1e6 * numbers(frame["latency"]),
     )  # fmt: skip
     return tidy(file, ours)
+
+
+def _fusemax_sizes(file: str, frame: pd.DataFrame) -> Table:
+    """FuseMax's sweep over sizes of its array: attention to sequences of 256K, the binding of its own configuration."""
+    sides = numbers(frame["PE_dim"])
+    rows = frame.assign(variant="attn-binding", seq_len="256K")
+    return _fusemax(file, rows, sides.map(lambda side: "fusemax-cloud" if side == FUSEMAX_SIDE else f"fusemax-{side:.0f}"))
 
 
 def _tokens(length: str) -> float:
@@ -242,5 +251,5 @@ SHAPES: tuple[Shape, ...] = (
     _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _simulated("no execution model for the spatial array Gemmini yet")),
     _shape("processing in memory", "pim_type cycle power_constraint kv_len heads head_dim bytes_per_element", _processing_in_memory),
     _shape("FuseMax", "variant model seq_len latency", _fusemax),
-    _shape("FuseMax, array sizes", "variant model PE_dim latency", _simulated("no execution model for areas of FuseMax arrays yet")),
+    _shape("FuseMax, array sizes", "variant model PE_dim latency", _fusemax_sizes),
 )

@@ -39,6 +39,12 @@ def test_linear_layers_within_a_hundredth_at_every_point(predicted: dict[str, An
     assert np.abs(frame["predicted_us"] / frame["measured_us"] - 1.0).max() <= 0.01
 
 
+def test_designs_of_other_sizes_within_a_hundredth(shared: Path) -> None:
+    scores = validate(shared / "data" / "fusemax_pareto.parquet").scores
+    assert {s.device for s in scores} == {"fusemax-16", "fusemax-32", "fusemax-64", "fusemax-128", "fusemax-cloud", "fusemax-512"}
+    assert max(s.mape for s in scores) <= 0.01
+
+
 def test_mean_gains_are_the_paper_s(predicted: dict[str, Any]) -> None:
     """6.7 and 10 times on attention, 5.3 and 7.6 times end to end: arithmetic means, over FLAT and over unfused attention."""
     time = {name: frame["predicted_us"].to_numpy() for name, frame in predicted.items()}
