@@ -6,7 +6,8 @@ that seeds and hyperparameters are never mixed up, and a table of settings is a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
@@ -27,6 +28,7 @@ EXPLORERS = {
     "descent": "explorers.search.walking:Descent",
     "genetic": "explorers.search.breeding:Genetic",
     "ants": "explorers.search.breeding:AntColony",
+    "pbt": "explorers.search.population_based:PopulationBased",
     "tpe": "explorers.search.optuna_samplers:Tpe",
     "nsga2": "explorers.search.optuna_samplers:Nsga2",
     "nsga3": "explorers.search.optuna_samplers:Nsga3",
@@ -40,6 +42,7 @@ EXPLORERS = {
     "marl": "explorers.search.multi_agent:Mappo",
     "pymoo-nsga2": "explorers.search.pymoo_nsga2:PymooNsga2",
     "gp": "explorers.search.optuna_samplers:Gp",
+    "qlognehvi": "explorers.search.botorch_qlognehvi:QLogNehvi",
     "proxy": "explorers.search.surrogate:ModelGuided",
     "fidelity": "explorers.search.fidelity:Fidelity",
 }
@@ -50,6 +53,9 @@ SOLVERS = {
     "exhaustive": "explorers.search.exhaustive:solve",
 }
 """Those that end by themselves, with a proof: ``solve(space, budget, progress) -> Study``."""
+
+EXTRAS = {"torch": "explore", "pymoo": "explore", "botorch": "botorch", "gpytorch": "botorch", "stable_baselines3": "rl", "gymnasium": "rl", "pettingzoo": "rl"}
+"""Library -> the extra that brings it."""
 
 
 class Explorer(Protocol):
@@ -100,12 +106,26 @@ def loaded(place: str) -> Any:
     InputError
     """
     module, _, name = place.partition(":")
-    try:
+    with extras_named():
         return getattr(import_module(module), name)
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """A library that is missing is named, with the extra that brings it.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] in ("explorers", "magnitudes", "simulator"):
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("explorers", "magnitudes", "simulator"):
             raise
-        raise InputError(f"this explorer needs {error.name}, which is not installed; `pip install 'roofscape[explore,rl]'` brings it") from error
+        extra = EXTRAS.get(missing, "explore,rl")
+        raise InputError(f"this explorer needs {missing}, which is not installed; `pip install 'roofscape[{extra}]'` brings it") from error
 
 
 def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mapping[str, Any] | None = None) -> Explorer:
@@ -121,7 +141,8 @@ def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mappi
     for key in settings or {}:
         if key not in known:
             raise NameMiss(f"setting of {name}", key, nearest(key, known), f"(known: {', '.join(known) or 'none'})")
-    return cls(space, seed=seed, budget=budget, **(settings or {}))  # type: ignore[no-any-return]
+    with extras_named():  # some explorers import their library only when they begin
+        return cls(space, seed=seed, budget=budget, **(settings or {}))  # type: ignore[no-any-return]
 
 
 def hyperparameters(cls: type) -> dict[str, Any]:

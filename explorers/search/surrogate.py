@@ -100,8 +100,15 @@ class ModelGuided:
         pool = self.pool()
         if len(pool) == 0:
             return self.space.sample(min(count, self.startup), self.generator)
-        wanted = min(count, max(self.batch, len(self.seen) // 8), len(pool))
-        return pool[self._choose(pool, wanted)]
+        return self.chosen(pool, min(self.wanted(count), len(pool)))
+
+    def wanted(self, count: int) -> int:
+        """How many designs are asked for together, of those that a budget leaves."""
+        return min(count, max(self.batch, len(self.seen) // 8))
+
+    def chosen(self, pool: Places, count: int) -> Places:
+        """The designs of a pool that are asked for."""
+        return pool[self._choose(pool, count)]
 
     def tell(self, places: Places, scores: Scores) -> None:
         fresh = []
