@@ -8,8 +8,8 @@ Everything overlaps but the first tiles' way in and the last one's way out:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import prod
 from typing import Any
 
@@ -70,23 +70,88 @@ def whole_words(byte: Any, store: Store) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What one operand moves, and what that takes.
+    """What one operand moves, in bytes.
 
     Parameters
     ----------
-    energy_j : Column
-    memory_byte, read_byte, write_byte : Column
+    memory_read, memory_write, buffer_read, buffer_write : Column
         Over the memory's ports, and over the buffer's.
-    alone_clock : Column
-        That nothing hides: registers filled between two tiles.
+    register_read, register_write : Column
+        In the registers that elements have for it.
+    alone_memory, alone_buffer : Column
+        Of what is read, what nothing hides: registers filled between two tiles.
     """
 
-    energy_j: Any
-    memory_read_byte: Any
-    memory_write_byte: Any
-    read_byte: Any = 0.0
-    write_byte: Any = 0.0
-    alone_clock: Any = 0.0
+    memory_read: Any
+    memory_write: Any
+    buffer_read: Any = 0.0
+    buffer_write: Any = 0.0
+    register_read: Any = 0.0
+    register_write: Any = 0.0
+    alone_memory: Any = 0.0
+    alone_buffer: Any = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the time and the energy of nests are made of, whatever ports and prices are.
+
+    Parameters
+    ----------
+    moved : mapping of str to Moved
+        By operand.
+    steps : Column
+    first_byte, last_byte : Column
+        That come before the first step, and leave after the last one.
+    """
+
+    moved: Mapping[str, Moved]
+    steps: Any
+    first_byte: Any
+    last_byte: Any
+
+    def energy_j(self, h: Hierarchy, multiply_add: float) -> Any:
+        """Energy of one group of so many multiply-adds."""
+        energy: Any = multiply_add * h.multiply_add_j
+        for operand, m in self.moved.items():
+            energy = energy + m.memory_read * h.memory.read_j_per_byte + m.memory_write * h.memory.write_j_per_byte
+            energy = energy + m.buffer_read * h.buffer.read_j_per_byte + m.buffer_write * h.buffer.write_j_per_byte
+            if register := h.registers.get(operand):
+                energy = energy + m.register_read * register.read_j_per_byte + m.register_write * register.write_j_per_byte
+        return energy
+
+    def clock(self, h: Hierarchy) -> Any:
+        """Clocks of one group."""
+        wide, out = h.memory.read_byte_per_clock, h.memory.write_byte_per_clock
+        late, later = (sum(getattr(m, name) for m in self.moved.values()) for name in ("alone_memory", "alone_buffer"))
+        busy = (self.first_byte + late) / wide + self.steps + later / h.buffer.read_byte_per_clock
+        for port in self.port_clocks(h.memory, "memory") + self.port_clocks(h.buffer, "buffer"):
+            busy = np.maximum(busy, port)
+        return busy + self.last_byte / (wide if out is None else out) + h.cross_clock
+
+    def port_clocks(self, store: Store, name: str) -> list[Any]:
+        """Clocks that each port of a store takes alone."""
+        each = [(getattr(m, f"{name}_read"), getattr(m, f"{name}_write")) for m in self.moved.values()]
+        if not store.own_ports:
+            each = [(sum(read for read, _ in each), sum(written for _, written in each))]
+        if store.write_byte_per_clock is None:
+            return [(read + written) / store.read_byte_per_clock for read, written in each]
+        return [c for read, written in each for c in (read / store.read_byte_per_clock, written / store.write_byte_per_clock)]
+
+    def taken(self, rows: Any) -> Terms:
+        """Those of some nests."""
+        return together([self], lambda v: v[0][rows] if np.ndim(v[0]) else v[0])
+
+    def least(self) -> Terms:
+        """The least of each number over all nests: no nest takes fewer clocks than this one would."""
+        return together([self], lambda v: np.min(v[0]))
+
+
+def together(terms: Sequence[Terms], joined: Callable[[Sequence[Any]], Any]) -> Terms:
+    """Several as one, each number by a function of theirs."""
+    moved = {o: Moved(*(joined([getattr(t.moved[o], f.name) for t in terms]) for f in fields(Moved))) for o in terms[0].moved}
+    whole, first, last = (joined([getattr(t, name) for t in terms]) for name in ("steps", "first_byte", "last_byte"))
+    return Terms(moved, whole, first, last)
 
 
 class NestCost:
@@ -171,19 +236,16 @@ class NestCost:
         held = operand in h.buffer.holds
         source = h.buffer if held else h.memory
         byte = brought * whole_words(tile_byte, source)
-        energy: Any = byte * source.read_j_per_byte
-        alone: Any = 0.0
+        loaded, used, alone = 0.0, 0.0, 0.0
         if register is not None:
-            energy = energy + brought * self.own_count[operand] * self.units * width * register.write_j_per_byte
-            energy = energy + self.loops.multiply_add / self.loops.groups * width * register.read_j_per_byte
-            alone = byte / source.read_byte_per_clock if register.copies <= 1.0 else 0.0
+            loaded = brought * self.own_count[operand] * self.units * width
+            used = self.loops.multiply_add / self.loops.groups * width
+            alone = byte if register.copies <= 1.0 else 0.0
         if not held:
-            return Moved(energy, byte, 0.0, alone_clock=alone)
+            return Moved(byte, 0.0, register_read=used, register_write=loaded, alone_memory=alone)
         tile = self.buffer_count[operand] * width
         often = times(self.behind, None, operand, self.behind["first"] == GROUPS.index(GROUP[operand]))
-        memory_byte, written = often * whole_words(tile, h.memory), often * whole_words(tile, h.buffer)
-        energy = energy + memory_byte * h.memory.read_j_per_byte + written * h.buffer.write_j_per_byte
-        return Moved(energy, memory_byte, 0.0, byte, written, alone)
+        return Moved(often * whole_words(tile, h.memory), 0.0, byte, often * whole_words(tile, h.buffer), used, loaded, alone_buffer=alone)
 
     def _single(self, operand: str) -> float:
         """Numbers of an operand that one step of the array takes."""
@@ -202,57 +264,29 @@ class NestCost:
         held = "output" in h.buffer.holds
         target = h.buffer if held else h.memory
         out_byte, back_byte = out * whole_words(count * width, target), back * whole_words(count * h.partial_byte, target)
-        energy: Any = out_byte * target.write_j_per_byte + back_byte * target.read_j_per_byte
-        if register is not None:
-            own = self.own_count["output"] * self.units
-            energy = energy + own * (out * width * register.read_j_per_byte + back * h.partial_byte * register.write_j_per_byte)
-            sums = self.loops.multiply_add / self.loops.groups * h.partial_byte
-            energy = energy + sums * (register.read_j_per_byte + register.write_j_per_byte)
+        own, sums = self.own_count["output"] * self.units, self.loops.multiply_add / self.loops.groups * h.partial_byte
+        used, made = (own * out * width + sums, own * back * h.partial_byte + sums) if register is not None else (0.0, 0.0)
         if not held:
-            return Moved(energy, back_byte, out_byte)
+            return Moved(back_byte, out_byte, register_read=used, register_write=made)
         tile = self.buffer_count["output"]
         often = times(self.behind, None, "output", self.behind["first"] == GROUPS.index("sum"))
         again = often - self.behind["k"] * self.behind["result"]
         wide = np.where(again > 0.0, h.partial_byte, h.output_byte)
         m_out, m_back = often * whole_words(tile * wide, h.memory), again * whole_words(tile * h.partial_byte, h.memory)
         b_out, b_back = often * whole_words(tile * wide, h.buffer), again * whole_words(tile * h.partial_byte, h.buffer)
-        energy = energy + m_out * h.memory.write_j_per_byte + m_back * h.memory.read_j_per_byte
-        energy = energy + b_out * h.buffer.read_j_per_byte + b_back * h.buffer.write_j_per_byte
-        return Moved(energy, m_back, m_out, back_byte + b_out, out_byte + b_back)
+        return Moved(m_back, m_out, back_byte + b_out, out_byte + b_back, used, made)
 
-    def total(self, moved: tuple[Moved, ...]) -> tuple[Any, Any]:
-        """Energy and clocks of one group, of all nests."""
-        h = self.hierarchy
-        energy = sum(m.energy_j for m in moved) + self.loops.multiply_add / self.loops.groups * h.multiply_add_j
-        ports = busy_clocks(h.memory, [(m.memory_read_byte, m.memory_write_byte) for m in moved])
-        ports += busy_clocks(h.buffer, [(m.read_byte, m.write_byte) for m in moved])
-        busy = self._first_in() + self.steps + sum(m.alone_clock for m in moved)
-        for port in ports:
-            busy = np.maximum(busy, port)
-        return energy, busy + self._last_out() + h.cross_clock
+    def terms(self, moved: Mapping[str, Moved]) -> Terms:
+        """What energy and clocks of one group are made of, of all nests."""
+        return Terms(moved, self.steps, self._first_byte(), self._last_byte())
 
-    def _first_in(self) -> Any:
-        """Clocks until the first tiles of both input operands are there."""
+    def _first_byte(self) -> Any:
+        """Bytes of the first tiles of both input operands."""
         h = self.hierarchy
         counts = {o: self.buffer_count[o] if o in h.buffer.holds else self.element_count[o] for o in ("input", "weight")}
-        return (counts["input"] * h.input_byte + counts["weight"] * h.weight_byte) / h.memory.read_byte_per_clock
+        return counts["input"] * h.input_byte + counts["weight"] * h.weight_byte
 
-    def _last_out(self) -> Any:
-        """Clocks until the last results are in memory: finished results leave the buffer as they come."""
-        port = self.hierarchy.memory.write_byte_per_clock or self.hierarchy.memory.read_byte_per_clock
+    def _last_byte(self) -> Any:
+        """Bytes of the last results: finished ones leave the buffer as they come."""
         last = np.where(self._open_sums(), self.buffer_count["output"], np.minimum(self.element_count["output"], self.buffer_count["output"]))
-        return last * self.hierarchy.output_byte / port
-
-
-def busy_clocks(store: Store, moved: Sequence[tuple[Any, Any]]) -> list[Any]:
-    """Clocks of each port of a store, for bytes read and written of each operand."""
-    if store.own_ports:
-        return [clock for read, written in moved for clock in _port_clocks(store, read, written)]
-    return _port_clocks(store, sum(read for read, _ in moved), sum(written for _, written in moved))
-
-
-def _port_clocks(store: Store, read_byte: Any, write_byte: Any) -> list[Any]:
-    """Clocks of the port, or of the two, that carry so many bytes."""
-    if store.write_byte_per_clock is None:
-        return [(read_byte + write_byte) / store.read_byte_per_clock]
-    return [read_byte / store.read_byte_per_clock, write_byte / store.write_byte_per_clock]
+        return last * self.hierarchy.output_byte

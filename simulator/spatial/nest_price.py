@@ -12,7 +12,7 @@ from magnitudes.arrays import as_float
 from magnitudes.names import NameMiss, nearest
 from magnitudes.units import show
 from simulator.spatial.hierarchy import LOOPS, Hierarchy, Loops, Store
-from simulator.spatial.nest_cost import Moved, NestCost, busy_clocks
+from simulator.spatial.nest_cost import Moved, NestCost, together
 from simulator.spatial.nests import GROUPS, Tiles, steps
 from simulator.spatial.search import GROUP_LOOPS, MappingError, Nest
 
@@ -65,19 +65,21 @@ def price(loops: Loops, hierarchy: Hierarchy, nest: Nest) -> NestPrice:
             + (f", or enlarge it: --set {name}.capacity={show(2.0 ** ceil(np.log2(held)), 'byte').replace(' ', '')}" if h.buffer.name else "")
         )
     kept = STAYS[_innermost(nest.buffer)]
-    moved = tuple(cost.written(kept == o) if o == "output" else cost.read(o, kept == o) for o in ("input", "weight", "output"))
-    energy, clock = cost.total(moved)
-    memory, port = _traffic(moved)
-    parts = {
-        "memory": memory[0] * as_float(h.memory.read_j_per_byte) + memory[1] * as_float(h.memory.write_j_per_byte),
-        "buffer": port[0] * as_float(h.buffer.read_j_per_byte) + port[1] * as_float(h.buffer.write_j_per_byte),
-    }  # fmt: skip
-    whole = as_float(np.ravel(energy)[0].item())
-    energies = {"matrix": whole - sum(parts.values()), **parts}
-    clocks = {"matrix": as_float(np.ravel(cost.steps)[0].item()), "buffer": _busiest(moved, h.buffer, ""), "memory": _busiest(moved, h.memory, "memory_")}
-    return NestPrice(
-        {name: groups * j for name, j in energies.items()}, groups * as_float(np.ravel(clock)[0].item()), {name: groups * c for name, c in clocks.items()}
-    )  # fmt: skip
+    moved = {o: cost.written(kept == o) if o == "output" else cost.read(o, kept == o) for o in ("input", "weight", "output")}
+    terms = together([cost.terms(moved)], lambda numbers: as_float(np.ravel(numbers[0])[0].item()))
+    stores = {"buffer": h.buffer, "memory": h.memory}
+    parts = {name: sum(_carried_j(m, name, store) for m in terms.moved.values()) for name, store in stores.items()}
+    energy = as_float(terms.energy_j(h, loops.multiply_add / groups))
+    energies = {"matrix": energy - sum(parts.values()), **parts}
+    clocks = {"matrix": as_float(terms.steps), **{name: max(as_float(c) for c in terms.port_clocks(store, name)) for name, store in stores.items()}}
+    clock = float(terms.clock(h))
+    return NestPrice({name: groups * j for name, j in energies.items()}, groups * clock, {name: groups * c for name, c in clocks.items()})
+
+
+def _carried_j(moved: Moved, name: str, store: Store) -> float:
+    """Energy of what an operand moves over a store's ports."""
+    read, written = getattr(moved, f"{name}_read"), getattr(moved, f"{name}_write")
+    return float(read * as_float(store.read_j_per_byte) + written * as_float(store.write_j_per_byte))
 
 
 def _tiles(loops: Loops, hierarchy: Hierarchy, nest: Nest) -> tuple[dict[str, float], dict[str, float]]:
@@ -118,18 +120,3 @@ def _check_registers(own: Mapping[str, float], loops: Loops, h: Hierarchy) -> No
                 f"the mapping's element block holds {needed[operand]:g} bytes of {operand}s and an element's register holds "
                 f"{as_float(register.capacity_byte):g}; move loops from its element block to its buffer block"
             )
-
-
-def _traffic(moved: tuple[Moved, ...]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Bytes read from and written to the memory, and the buffer."""
-
-    def over(name: str) -> float:
-        return sum(as_float(np.ravel(getattr(m, name))[0].item()) for m in moved)
-
-    return (over("memory_read_byte"), over("memory_write_byte")), (over("read_byte"), over("write_byte"))
-
-
-def _busiest(moved: tuple[Moved, ...], store: Store, prefix: str) -> float:
-    """Clocks of the busiest port of a store."""
-    each = [(getattr(m, f"{prefix}read_byte"), getattr(m, f"{prefix}write_byte")) for m in moved]
-    return max(as_float(np.ravel(c)[0].item()) for c in busy_clocks(store, each))

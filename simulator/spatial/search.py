@@ -1,13 +1,14 @@
 """The best mapping of a layer on an array: all tiles and loop orders at once, as columns.
 
 Tiles that do not fit, and element tiles that lie within another that fits, are left out beforehand (`simulator.spatial.nests`); of the loop orders only those
-are kept that differ in traffic. What is left is compared exhaustively, so that the answer is the best of these; it is no proof for all mappings there are. How
+are kept that differ in traffic. The answer is the best of what is left (bounds leave out only what cannot be); it is no proof for all mappings there are. How
 far it may be from the best of all is said with it: `Found.at_most` is its cost against a floor that no mapping is under. Climbing on from it by single moves
 of any kind gains nothing on the layers tried, but for buffers that barely hold one window of the feature map (tests/unit/test_mapping_search.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import prod
 from typing import Any, Literal
@@ -17,11 +18,12 @@ import numpy as np
 from magnitudes.arrays import Column, Mask
 from magnitudes.errors import InputError
 from simulator.spatial.hierarchy import LOOPS, OPERANDS, Hierarchy, Loops, Store
-from simulator.spatial.nest_cost import NestCost, Sizes
-from simulator.spatial.nests import GROUPS, Tiles, buffer_tiles, element_tiles, maximal, steps
+from simulator.spatial.nest_cost import NestCost, Sizes, Terms, together
+from simulator.spatial.nests import GROUPS, Places, Tiles, buffer_tiles, element_tiles, maximal, steps
 
 Goal = Literal["energy_delay", "energy", "time"]
-ALIKE = 1.0 + 1e-9
+ALIKE, BARELY = 1.0 + 1e-9, 1.0 - 1e-12
+CHUNK, BLOCK = 256, 8  # mappings, and designs, that are looked at together
 SHARES = (1.0, 0.5)  # of the registers that element tiles fill
 GROUP_LOOPS = {"k": "k", "sum": "rsc", "result": "xyb"}  # loops of a group, innermost first
 
@@ -74,47 +76,42 @@ def search(loops: Loops, hierarchy: Hierarchy, goal: Goal = "energy_delay") -> F
     MappingError
         If no tile fits.
     """
-    own = _standing(hierarchy)
-    total = steps(loops, own)
+    total = steps(loops, hierarchy)
     n = {name: int(value) for name, value in total.items()}
-    element = _fitting_elements(element_tiles(n["k"], n["c"], n["x"], n["r"], n["s"]), loops, own)
-    buffer, first = _orders(buffer_tiles(n["k"], n["c"], n["x"], n["y"], n["r"], n["s"], n["b"]), total, loops, own)
-    cost = NestCost(loops, own, element, buffer, first)
-    allowed = cost.fits() & cost.divides(element, buffer)
-    energy, clock = _by_order(cost)
-    value = np.where(allowed, _value(energy, clock, goal), np.inf)
-    flat = value.reshape(*value.shape[:-3], -1)
-    best = np.atleast_1d(flat.argmin(axis=-1))
-    if goal == "time":  # of the many that are as fast, the one of least energy
-        frugal = np.where(value <= flat.min(axis=-1)[..., None, None, None] * ALIKE, energy, np.inf)
-        best = np.atleast_1d(frugal.reshape(*value.shape[:-3], -1).argmin(axis=-1))
-    at = np.take_along_axis(np.atleast_2d(flat), best[:, None], axis=-1)[:, 0]
-    if not np.all(np.isfinite(at)):
+    element = _fitting_elements(element_tiles(n["k"], n["c"], n["x"], n["r"], n["s"]), loops, hierarchy)
+    buffer, first = _orders(buffer_tiles(n["k"], n["c"], n["x"], n["y"], n["r"], n["s"], n["b"]), total, loops, hierarchy)
+    places, held, terms = _candidates(NestCost(loops, hierarchy, element, buffer, first), element, buffer)
+    best = _best(terms, held, _standing(hierarchy), loops, goal)
+    if np.any(best < 0):
         raise MappingError(
-            f"no tile of the layer fits: {own.buffer.name or 'the buffer'} holds {np.min(np.asarray(own.buffer.capacity_byte)):g} bytes; enlarge it"
-            + (f" (--set {own.buffer.name}.capacity=...)" if own.buffer.name else "")
+            f"no tile of the layer fits: {hierarchy.buffer.name or 'the buffer'} holds {np.min(np.asarray(hierarchy.buffer.capacity_byte)):g} bytes; enlarge it"
+            + (f" (--set {hierarchy.buffer.name}.capacity=...)" if hierarchy.buffer.name else "")
             + ", or let an operand pass by (Store.holds)"
         )
-    e, c = (np.atleast_2d(v.reshape(*v.shape[:-3], -1)) for v in (energy, clock))
-    rows = np.arange(len(best)) if len(e) > 1 else np.zeros(len(best), dtype=np.int64)
-    energy_j, clocks = e[rows, best] * loops.groups, c[rows, best] * loops.groups
-    nests = tuple(_nest(np.unravel_index(i, value.shape[-3:]), element, buffer, first, total) for i in best)
-    floor = _value(*_floor(loops, own), goal)
-    return Found(energy_j, clocks, nests, _value(energy_j, clocks, goal) / np.ravel(floor), flat.shape[-1])
+    energy_j, clock = (v * loops.groups for v in _priced(terms.taken(best), hierarchy, loops))
+    shape = (len(GROUPS), len(element), len(buffer))
+    nests = tuple(_nest(np.unravel_index(i, shape), element, buffer, first, total) for i in places[best])
+    floor = _value(*_floor(loops, hierarchy), goal)
+    return Found(energy_j, clock, nests, _value(energy_j, clock, goal) / np.ravel(floor), prod(shape))
 
 
 def _standing(hierarchy: Hierarchy) -> Hierarchy:
-    """The hierarchy with its columns standing before the axes of order, element tile and buffer tile."""
+    """The hierarchy with its columns standing before the axis of mappings."""
+    return _each_column(hierarchy, lambda column: column[:, None])
 
-    def standing(store: Store) -> Store:
-        columns = {f.name: getattr(store, f.name) for f in fields(store) if isinstance(getattr(store, f.name), np.ndarray)}
-        return replace(store, **{name: value[:, None, None, None] for name, value in columns.items()})
+
+def _each_column(hierarchy: Hierarchy, change: Callable[[Column], Column]) -> Hierarchy:
+    """The hierarchy with a function of each of its columns."""
+
+    def changed(store: Store) -> Store:
+        changes: dict[str, Any] = {f.name: change(v) for f in fields(store) if isinstance(v := getattr(store, f.name), np.ndarray)}
+        return replace(store, **changes) if changes else store
 
     mac = hierarchy.multiply_add_j
     return replace(
-        hierarchy, buffer=standing(hierarchy.buffer), memory=standing(hierarchy.memory),
-        registers={name: standing(store) for name, store in hierarchy.registers.items()},
-        multiply_add_j=mac[:, None, None, None] if isinstance(mac, np.ndarray) else mac,
+        hierarchy, buffer=changed(hierarchy.buffer), memory=changed(hierarchy.memory),
+        registers={name: changed(store) for name, store in hierarchy.registers.items()},
+        multiply_add_j=change(mac) if isinstance(mac, np.ndarray) else mac,
     )  # fmt: skip
 
 
@@ -122,6 +119,60 @@ def _value(energy: Any, clock: Any, goal: Goal) -> Any:
     if goal == "energy_delay":
         return energy * clock
     return energy if goal == "energy" else clock
+
+
+def _priced(terms: Terms, h: Hierarchy, loops: Loops) -> tuple[Any, Any]:
+    """Energy and clocks of one group: (mappings,), or (designs, mappings) where columns stand."""
+    return terms.energy_j(h, loops.multiply_add / loops.groups), terms.clock(h)
+
+
+def _best(terms: Terms, held: Column, h: Hierarchy, loops: Loops, goal: Goal) -> Places:
+    """The number of the best mapping for each design, the first of equals; -1 where none fits.
+
+    Mappings come by their energy, some at a time: that of the next times the clocks that no mapping is under bounds all that follow, so that designs
+    that are under it already are done. Where time alone counts, or energies differ between designs, all are looked at.
+    """
+    energy, one = terms.energy_j(h, loops.multiply_add / loops.groups), terms.taken(slice(0, 1)).clock(h)
+    designs = max(len(v) if isinstance(v, np.ndarray) and v.ndim > 1 else 1 for v in (energy, one, h.buffer.capacity_byte))
+    best, value = np.full(designs, -1, dtype=np.int64), np.full(designs, np.inf)
+    if goal == "time" or np.ndim(energy) > 1:
+        for start in range(0, designs, BLOCK):
+            rows = np.arange(start, min(start + BLOCK, designs))
+            best[rows] = _of_all(terms, held, _some(h, rows), loops, goal, len(rows))
+        return best
+    order = np.argsort(energy, kind="stable")
+    least = np.broadcast_to(terms.least().clock(h) if goal == "energy_delay" else np.ones(1), (designs, 1))[:, 0]
+    todo = np.arange(designs)
+    for start in range(0, len(order), CHUNK):
+        some = np.sort(order[start : start + CHUNK])
+        todo = todo[energy[order[start]] * least[todo] * BARELY <= value[todo]]
+        if not len(todo):
+            break
+        own = _some(h, todo)
+        found = np.where(held[some] <= own.buffer.capacity_byte, _value(energy[some], terms.taken(some).clock(own), goal), np.inf)
+        found = np.broadcast_to(found, (len(todo), len(some)))
+        place = found.argmin(axis=1)
+        at = found[np.arange(len(todo)), place]
+        better = (at < value[todo]) | ((at == value[todo]) & np.isfinite(at) & (some[place] < best[todo]))
+        best[todo[better]], value[todo[better]] = some[place[better]], at[better]
+    return best
+
+
+def _some(h: Hierarchy, rows: Places) -> Hierarchy:
+    """The hierarchy of some designs, its columns standing."""
+    return _each_column(h, lambda column: column[rows])
+
+
+def _of_all(terms: Terms, held: Column, h: Hierarchy, loops: Loops, goal: Goal, designs: int) -> Places:
+    """The best of all mappings for some designs: of those that are as fast, where time counts, the one of least energy."""
+    energy, clock = _priced(terms, h, loops)
+    fits = held <= h.buffer.capacity_byte
+    value = np.broadcast_to(np.where(fits, _value(energy, clock, goal), np.inf), (designs, len(held)))
+    if goal == "time":
+        value = np.where(value <= value.min(axis=1, keepdims=True) * ALIKE, energy, np.inf)
+    best = value.argmin(axis=1)
+    fitting = np.broadcast_to(fits, value.shape)[np.arange(designs), best]
+    return np.asarray(np.where(fitting, best, -1))
 
 
 def _fitting_elements(tiles: Tiles, loops: Loops, hierarchy: Hierarchy) -> Tiles:
@@ -163,15 +214,25 @@ def _orders(tiles: Tiles, total: dict[str, float], loops: Loops, hierarchy: Hier
     return tiles.taken(rows), first.astype(np.float64)
 
 
-def _by_order(cost: NestCost) -> tuple[Any, Any]:
-    """Energy and clocks with an axis for what runs innermost around the element, as in `GROUPS`."""
+def _candidates(cost: NestCost, element: Tiles, buffer: Tiles) -> tuple[Places, Column, Terms]:
+    """Mappings whose tiles divide each other: their places among all, the bytes that the buffer holds, and what they cost.
+
+    All are (orders, element tiles, buffer tiles), flat: what runs innermost around the element is one of `GROUPS`.
+    """
+    whole = np.broadcast_to(cost.divides(element, buffer), (len(GROUPS), len(element), len(buffer))).ravel()
+    places = np.flatnonzero(whole)
     kept = {o: {first: (cost.written(first) if o == "output" else cost.read(o, first)) for first in (False, True)} for o in ("input", "weight", "output")}
     stays = {"k": "input", "sum": "output", "result": "weight"}
-    both = [cost.total(tuple(kept[o][stays[g] == o] for o in kept)) for g in GROUPS]
-    shape = np.broadcast_shapes(*(np.shape(v) for pair in both for v in pair))
-    if len(shape) > 2:  # columns of designs bring an axis of their own
-        return tuple(np.concatenate([np.broadcast_to(pair[i], shape) for pair in both], axis=-3) for i in (0, 1))  # type: ignore[return-value]
-    return tuple(np.stack([np.broadcast_to(pair[i], shape) for pair in both]) for i in (0, 1))  # type: ignore[return-value]
+    by_order = [cost.terms({o: kept[o][stays[g] == o] for o in kept}) for g in GROUPS]
+    one = whole[: len(element) * len(buffer)]
+
+    def flat(numbers: Sequence[Any]) -> Any:
+        shape = (len(element), len(buffer))
+        if all(np.ndim(v) == 0 for v in numbers) and len({float(v) for v in numbers}) == 1:
+            return numbers[0]
+        return np.concatenate([np.broadcast_to(v, shape).ravel()[one] for v in numbers])
+
+    return places, flat([cost.held_byte()] * len(GROUPS)), together(by_order, flat)
 
 
 def _nest(at: tuple[Any, ...], element: Tiles, buffer: Tiles, first: Column, total: dict[str, float]) -> Nest:

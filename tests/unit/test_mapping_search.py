@@ -157,6 +157,19 @@ def test_columns_are_rows() -> None:
         assert together.at_most[i] == pytest.approx(alone.at_most[0])
 
 
+@pytest.mark.parametrize("goal", ["energy", "energy_delay"])
+def test_bounds_leave_out_only_what_is_not_best(goal: str) -> None:
+    """Where energies differ between designs all mappings are looked at: the same answers as by bounds, where they are the same energies after all."""
+    rng = np.random.default_rng(5)
+    layer, designs = Loops(64, 96, 14, 14, 3, 3, in_x=16, in_y=16), 40
+    sizes, widths = 2.0 ** rng.uniform(9.0, 20.0, designs), 2.0 ** rng.uniform(0.0, 7.0, designs)
+    columns = replace(ARRAY, buffer=replace(ARRAY.buffer, capacity_byte=sizes), memory=replace(ARRAY.memory, read_byte_per_clock=widths))
+    priced = replace(columns, memory=replace(columns.memory, read_j_per_byte=np.full(designs, ARRAY.memory.read_j_per_byte)))
+    bounded, all_of_them = (search(layer, h, goal) for h in (columns, priced))  # type: ignore[arg-type]
+    assert bounded.nest == all_of_them.nest
+    assert np.array_equal(bounded.energy_j, all_of_them.energy_j) and np.array_equal(bounded.clock, all_of_them.clock)
+
+
 def test_never_under_its_floor_and_groups_follow_each_other() -> None:
     found = search(LAYER, ARRAY)
     assert found.at_most[0] >= 1.0
