@@ -34,6 +34,7 @@ DTYPE = "dtype"
 SPARSITY = "sparsity"
 OUTPUTS = (
     "time_s", "ttft_s", "tpot_s", "throughput_token_per_s", "memory_byte", "fits", "feasible", "energy_j", "power_w", "j_per_token", "within_tdp", "area_m2",
+    "mfu", "hfu",
 )  # fmt: skip
 
 

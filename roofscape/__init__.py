@@ -17,6 +17,7 @@ _PUBLIC = {
     "model": "roofscape.api", "system": "roofscape.api",
     "Prefill": "workloads.scenario", "Decode": "workloads.scenario", "Inference": "workloads.scenario",
     "MixedBatch": "workloads.scenario", "Images": "workloads.scenario", "Diffusion": "workloads.scenario", "Samples": "workloads.scenario",
+    "Train": "workloads.scenario",
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
     "DesignSpace": "explorers.space.space", "Study": "explorers.study", "explore": "explorers.study",
     "make_env": "explorers.environments.design", "make_vector_env": "explorers.environments.design",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from workloads.scenario import MixedBatch as MixedBatch
     from workloads.scenario import Prefill as Prefill
     from workloads.scenario import Samples as Samples
+    from workloads.scenario import Train as Train
 
 
 def __getattr__(name: str) -> Any:

@@ -196,7 +196,7 @@ def estimate(
     on : str or System
         Name of a machine (``h100-sxm``, ``8xh100-sxm``), or the path of a spec's YAML.
     scenario : Scenario, optional
-        `Prefill`, `Decode`, `Inference`, `MixedBatch`, `Images`, `Diffusion` or `Samples`.
+        `Prefill`, `Decode`, `Inference`, `MixedBatch`, `Images`, `Diffusion`, `Samples` or `Train`.
     tp, pp, ep, dp : float or array of shape (designs,)
         Degrees of tensor, pipeline, expert and data parallelism. If none is given, the chips are used as tensor parallelism
         as far as the model allows, and as replicas beyond.

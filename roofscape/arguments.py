@@ -8,6 +8,16 @@ from typing import Any
 
 Parser = argparse.ArgumentParser
 
+TRAINING = (
+    ("sequence", "TOKENS", "tokens of a sequence (default: 2048)"),
+    ("micro-batch", "N", "sequences that a replica takes through the model at once (default: 1)"),
+    ("zero", "STAGE", "replicas part 1: the optimizer's states, 2: gradients too, 3: weights too (default: 0)"),
+    ("recompute", "SHARE", "of the layers, whose activations are computed again instead of kept (default: 0)"),
+    ("interleave", "N", "stretches of layers that each stage of the pipeline has (default: 1)"),
+    ("gradient-byte", "N", "of a gradient (default: 2)"),
+    ("optimizer-byte", "N", "of the optimizer's states of a weight: Adam 12 (default), with 8-bit states 6"),
+)
+
 
 def numbers(text: str) -> list[float]:
     """One number or several, separated by commas; k and M stand for thousands (1024) and millions."""
@@ -111,8 +121,10 @@ def add_model_and_machine(parser: Parser, *, several: bool = False) -> None:
 def add_scenario(parser: Parser) -> None:
     """What is asked of the model; several values make several designs."""
     group = parser.add_argument_group("scenario (several values, separated by commas, make several designs)")
-    phases = ("prefill", "decode", "inference", "mixed", "images", "diffusion", "samples")
-    group.add_argument("--phase", choices=phases, help="one pass over the prompt, one token a sequence, or a request from prompt to last token (default)")
+    phases = ("prefill", "decode", "inference", "mixed", "images", "diffusion", "samples", "train")
+    group.add_argument(
+        "--phase", choices=phases, help="one pass over the prompt, one token a sequence, a request from prompt to last token (default), or a training step"
+    )
     many: Callable[[str], Any] = numbers
     group.add_argument("--batch", type=many, metavar="N", help="sequences, images or samples (default: 1)")
     group.add_argument("--prompt", type=many, metavar="TOKENS", help="prompt length (default: 2048)")
@@ -127,6 +139,10 @@ def add_scenario(parser: Parser) -> None:
     group.add_argument("--chunk", type=many, metavar="TOKENS", help="prompt tokens in a mixed batch (default: 512)")
     group.add_argument("--dim", type=dim, action="append", default=[], metavar="NAME=N", help="a symbolic dimension of an ONNX graph (default: 1)")
     group.add_argument("--steps", type=many, metavar="N", help="denoising steps of a diffusion model (default: 50)")
+    train = parser.add_argument_group("training (--phase train; --batch is that of a step, over all replicas)")
+    for option, metavar, text in TRAINING:
+        train.add_argument(f"--{option}", type=many, metavar=metavar, help=text)
+    train.add_argument("--sequence-parallel", action="store_const", const=[1.0], help="tensor parallelism shares what its chips would keep alike")
 
 
 def add_question(parser: Parser) -> None:

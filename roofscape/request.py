@@ -22,10 +22,12 @@ from workloads.model import GraphModel, Model
 from workloads.scenario import SCENARIOS, Decode, Inference, Scenario
 from workloads.speculation import Speculating
 
+TRAINING_ALONE = ("micro_batch", "zero", "recompute", "interleave", "sequence_parallel", "gradient_byte", "optimizer_byte")
 SPECULATION = ("speculate", "acceptance")
 FIELDS = {"prefill": ("batch", "prompt", "cached_prompt"), "decode": ("batch", "context", "kv_keep", *SPECULATION),
           "inference": ("batch", "prompt", "output", "cached_prompt", "kv_keep", *SPECULATION),
-          "mixed": ("batch", "context", "chunk", "kv_keep"), "images": ("batch",), "diffusion": ("batch", "steps"), "samples": ("batch",)}  # fmt: skip
+          "mixed": ("batch", "context", "chunk", "kv_keep"), "images": ("batch",), "diffusion": ("batch", "steps"), "samples": ("batch",),
+          "train": ("batch", "sequence", *TRAINING_ALONE)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ def _phase(options: argparse.Namespace, model: Model) -> str:
     """The phase that is named, or that the sizes imply, or what the model is usually asked."""
     if options.phase:
         return str(options.phase)
+    if any(getattr(options, size, None) for size in TRAINING_ALONE):
+        return "train"
     if options.chunk:
         return "mixed"
     usual = api.default_scenario(model).phase

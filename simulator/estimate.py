@@ -21,6 +21,7 @@ from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
 from simulator.schedule import brought, chain_s, exposed, fetched, step_s
 from simulator.spatial.mappings import Mappings, check_given
+from simulator.training.step import prepared
 from simulator.unserved import unserved_notes
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
@@ -81,6 +82,7 @@ def estimate(
         If the system has too few chips, or the fidelity is not known.
     """
     cut, formats = cut or Parallelism(), formats or Precision()
+    model, cut = prepared(model, system, scenario, cut, behind=spill or offload is not None)
     check_phase(model, scenario)
     check_sizes(scenario)
     legal = legal_cut(model, system, cut)
@@ -107,4 +109,7 @@ def estimate(
 def _pass(run: Pass, load: Workload, costs: tuple[Cost, ...], fetch: tuple[Cost, ...], cut: Parallelism) -> PassEstimate:
     """One pass: what each operator costs, one after another, and what is waited for from memory behind, over the stages of the pipeline."""
     everything = (*costs, *fetch)
-    return PassEstimate(run, load, everything, step_s(chain_s(everything), cut, steady=run.phase == "decode"))
+    latency_s = chain_s(everything)
+    if run.phase == "update":  # once a step, on all stages beside each other
+        return PassEstimate(run, load, everything, latency_s)
+    return PassEstimate(run, load, everything, step_s(latency_s, cut, steady=run.phase == "decode"))

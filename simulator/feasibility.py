@@ -19,7 +19,19 @@ from workloads.sharding import Parallelism
 from workloads.speculation import Speculating
 
 LARGEST = 1e12  # tokens, sequences, chips: more is a slip of the pen, and products of several leave the range of a float
-FROM_ZERO = ("context", "chunk_context", "cached_prompt", "speculate", "acceptance")  # what may be nothing
+FROM_ZERO = (
+    "context",
+    "chunk_context",
+    "cached_prompt",
+    "speculate",
+    "acceptance",
+    "zero",
+    "recompute",
+    "sequence_parallel",
+    "optimizer_byte",
+)  # what may be nothing
+MOST = {"acceptance": 1.0, "recompute": 1.0, "sequence_parallel": 1.0, "zero": 3.0}
+WHOLE = ("zero", "sequence_parallel", "interleave", "micro_batch")
 
 
 def check_phase(model: Model, scenario: Scenario) -> None:
@@ -51,13 +63,15 @@ def check_sizes(scenario: Scenario) -> None:
     for name in (f.name for f in fields(scenario)):
         value = getattr(scenario, name)
         least = 0.0 if name in FROM_ZERO else 1.0
-        most = 1.0 if name == "acceptance" else LARGEST
+        most = MOST.get(name, LARGEST)
         if value is None or isinstance(value, Reader):
             continue
         numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
         wrong = numbers[~((numbers >= least) & (numbers <= most))]
         if wrong.size:
             raise ModelError(f"{name} is {wrong[0]:g}; it should be a finite number from {least:g} to {most:g}")
+        if name in WHOLE and np.any(numbers != np.floor(numbers)):
+            raise ModelError(f"{name} is {numbers[numbers != np.floor(numbers)][0]:g}; it should be a whole number from {least:g} to {most:g}")
     _check_cached(scenario)
 
 

@@ -32,7 +32,7 @@ class TierUse:
     ----------
     name : str
     capacity_byte : Real
-    weight_byte, state_byte, activation_byte, workspace_byte : Real
+    weight_byte, state_byte, activation_byte, workspace_byte, gradient_byte, optimizer_byte : Real
     """
 
     name: str
@@ -41,11 +41,13 @@ class TierUse:
     state_byte: Real = 0.0
     activation_byte: Real = 0.0
     workspace_byte: Real = 0.0
+    gradient_byte: Real = 0.0
+    optimizer_byte: Real = 0.0
 
     @property
     def total_byte(self) -> Real:
         """All that it must hold."""
-        return self.weight_byte + self.state_byte + self.activation_byte + self.workspace_byte
+        return self.weight_byte + self.state_byte + self.activation_byte + self.workspace_byte + self.gradient_byte + self.optimizer_byte
 
     @property
     def over_byte(self) -> Real:
@@ -71,6 +73,8 @@ class MemoryUse:
         What was spilled, nearest tier first.
     main : str
         The first engine's memory.
+    gradient_byte, optimizer_byte : Real
+        In training.
     """
 
     weight_byte: Real
@@ -82,16 +86,20 @@ class MemoryUse:
     homes: tuple[TierUse, ...] = ()
     behind: tuple[TierUse, ...] = ()
     main: str = "main memory"
+    gradient_byte: Real = 0.0
+    optimizer_byte: Real = 0.0
 
     @property
     def total_byte(self) -> Real:
         """All that one chip must hold."""
-        return self.weight_byte + self.state_byte + self.activation_byte + self.workspace_byte
+        return self.weight_byte + self.state_byte + self.activation_byte + self.workspace_byte + self.gradient_byte + self.optimizer_byte
 
     @property
     def asked(self) -> tuple[TierUse, ...]:
         """What each memory is asked to hold."""
-        own = TierUse(self.main, self.capacity_byte, self.weight_byte, self.state_byte, self.activation_byte, self.workspace_byte)
+        own = TierUse(
+            self.main, self.capacity_byte, self.weight_byte, self.state_byte, self.activation_byte, self.workspace_byte, self.gradient_byte, self.optimizer_byte
+        )
         return self.homes or (own,)
 
     @property
@@ -145,7 +153,9 @@ def memory_use(
     active = largest([w.activation_byte for w in workloads])
     alone = machine.engine.execution in ("host", "near_memory", "streaming") or machine.memory.kind == "SRAM"  # no context of a driver lies there
     workspace = 0.0 if alone else RUNTIME_BYTE
-    use = MemoryUse(workloads[0].weight_byte, state, active, workspace, machine.memory.capacity_byte, main=machine.memory.name)
+    first = workloads[0]
+    use = MemoryUse(first.weight_byte, state, active, workspace, machine.memory.capacity_byte, main=machine.memory.name)
+    use = replace(use, gradient_byte=first.gradient_byte, optimizer_byte=first.optimizer_byte)
     if homes:
         use = _over_all(tuple(replace(t, workspace_byte=workspace) if t.name == use.main else t for t in homes.values()), use.main)
     if offload is not None:
@@ -224,12 +234,18 @@ def misfit_reason(use: MemoryUse) -> str:
     full = [t for t in use.behind if float(np.max(t.over_byte)) > 1.0]  # type: ignore[arg-type]
     over = full or [t for t in use.asked if float(np.max(t.over_byte)) > 0.0] or [use.asked[0]]  # type: ignore[arg-type]
     spilled = ", ".join(f"{t.name} behind it {show(float(np.max(t.capacity_byte)), 'byte')}" for t in use.behind)  # type: ignore[arg-type]
-    remedy = "more --tp or --pp, a smaller --batch or --dtype"
-    return f"{'; '.join(_misfit(t) for t in over)}{', ' + spilled if spilled else ''}: {remedy}{'' if spilled else ', or --spill'}"
+    listed = f"{'; '.join(_misfit(t) for t in over)}{', ' + spilled if spilled else ''}"
+    if float(np.max(use.optimizer_byte)) > 0.0:  # type: ignore[arg-type]
+        return f"{listed}: more --zero, --recompute, --tp or --pp, or a smaller --micro-batch"
+    return f"{listed}: more --tp or --pp, a smaller --batch or --dtype{'' if spilled else ', or --spill'}"
 
 
 def _misfit(use: TierUse) -> str:
-    parts = {"weights": use.weight_byte, "keys and values": use.state_byte, "activations": use.activation_byte, "runtime": use.workspace_byte}
-    listed = ", ".join(f"{name} {show(float(np.max(b)), 'byte')}" for name, b in parts.items())  # type: ignore[arg-type]
+    parts = {
+        "weights": use.weight_byte, "gradients": use.gradient_byte, "optimizer": use.optimizer_byte, "keys and values": use.state_byte,
+        "activations": use.activation_byte, "runtime": use.workspace_byte,
+    }  # fmt: skip
+    held = {name: float(np.max(b)) for name, b in parts.items()}  # type: ignore[arg-type]
+    listed = ", ".join(f"{name} {show(byte, 'byte')}" for name, byte in held.items() if byte > 0.0)
     need, have = show(float(np.max(use.total_byte)), "byte"), show(float(np.max(use.capacity_byte)), "byte")  # type: ignore[arg-type]
     return f"needs {need} a chip ({listed}), {use.name} has {have}"

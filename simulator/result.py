@@ -15,7 +15,7 @@ from simulator.confidence.spread import Spread
 from simulator.cost import NEVER_S, Cost, largest_part
 from simulator.memory import MemoryUse
 from workloads.graph import Workload
-from workloads.scenario import Inference, Pass, Scenario
+from workloads.scenario import Inference, Pass, Scenario, Train
 from workloads.sharding import Parallelism
 
 if TYPE_CHECKING:
@@ -127,6 +127,20 @@ class Estimate:
         return total(g.batch * g.yielded for g in self.passes[0].run.groups) / self.time_s
 
     @property
+    def mfu(self) -> Real | None:
+        """Share of the chips' peak that is work of the model in a step of training, once forward and twice backward; None in other scenarios."""
+        from simulator.training.utilisation import utilisation
+
+        return utilisation(self, again=False) if isinstance(self.scenario, Train) else None
+
+    @property
+    def hfu(self) -> Real | None:
+        """Share of the chips' peak that is computed at all in a step of training, what is computed again included; None in other scenarios."""
+        from simulator.training.utilisation import utilisation
+
+        return utilisation(self, again=True) if isinstance(self.scenario, Train) else None
+
+    @property
     def fits(self) -> Condition:
         """Whether main memory (and the tier behind it, if asked) holds all that must be held."""
         return self.memory.fits
@@ -139,8 +153,12 @@ class Estimate:
 
     @property
     def costs(self) -> tuple[Cost, ...]:
-        """Costs of all operators over the whole scenario: each pass's counts times its repeats."""
-        return tuple(replace(c, count=c.count * p.run.repeats) for p in self.passes for c in p.costs)
+        """Costs of all operators over the whole scenario: each pass's counts times its repeats, and in training the micro-batches that a stage takes."""
+        return tuple(replace(c, count=c.count * p.run.repeats * self._rounds(p.run)) for p in self.passes for c in p.costs)
+
+    def _rounds(self, run: Pass) -> Real:
+        """How often a chip runs the operators of a pass: each stage has its share of them, for as many micro-batches; as many as stages, but in training."""
+        return self.cut.parts / self.cut.pp if run.phase == "train" else 1.0
 
     @property
     def bound(self) -> str | list[str]:

@@ -88,11 +88,14 @@ def step_s(latency_s: Real, cut: Parallelism, *, steady: bool) -> Real:
     cut : Parallelism
     steady : bool
         True for decoding, where the next step of a micro-batch starts as soon as its last is done: with as many micro-batches as
-        stages the pipeline never drains. False for a single pass, which fills and drains: ``(parts - 1)`` more stage times
-        (Huang et al., GPipe, 2019).
+        stages the pipeline never drains. False for a single pass, which fills and drains: ``(pp - 1)`` more stage times
+        (Huang et al., GPipe, 2019), or so many over the stretches that stages have in turn (Narayanan et al., SC 2021, section 2.2).
     """
     if isinstance(cut.pp, float) and cut.pp == 1.0 and isinstance(cut.parts, float) and cut.parts == 1.0:
         return latency_s
     if steady:
         return latency_s * maximum(cut.parts / cut.pp, 1.0)
-    return latency_s * (1.0 + (cut.parts - 1.0) / cut.pp)
+    whole_s = latency_s * (1.0 + (cut.parts - 1.0) / cut.pp)
+    if isinstance(cut.interleave, float) and cut.interleave == 1.0:
+        return whole_s
+    return whole_s - latency_s * (1.0 - 1.0 / cut.pp) * (1.0 - 1.0 / cut.interleave)

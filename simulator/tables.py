@@ -14,12 +14,13 @@ from simulator.cost import Cost, MappedRows, Placed
 from simulator.memory import TierUse, misfit_reason
 from simulator.result import Estimate, PassEstimate
 from workloads.operator import Fused
-from workloads.scenario import Scenario
+from workloads.scenario import Scenario, Train
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY = ("weight_byte", "state_byte", "activation_byte", "workspace_byte", "capacity_byte", "spilled_byte")
+IN_TRAINING = ("gradient_byte", "optimizer_byte")
 
 FEATURES = ("cached_prompt", "kv_keep", "speculate", "acceptance")  # told where they are used
 
@@ -46,6 +47,7 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
         null where the scenario has none; ``throughput_token_per_s``; ``interval90`` of the three times as ``[low, high]``, and whether
         they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``,
         with what lies where under ``tiers`` there;
+        in training ``mfu`` and ``hfu``, shares of the chips' peak;
         ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
         ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``; where several run as one,
         their names under ``fused`` and the ``sections`` that they were cut into;
@@ -78,11 +80,28 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
         "fits": estimate.fits,
         "feasible": estimate.feasible,
         "memory_byte": use.total_byte,
-        "memory": {name: getattr(use, name) for name in MEMORY} | {"tiers": [_fields(t) for t in use.tiers]},
+        **_utilisation(estimate),
+        "memory": {name: getattr(use, name) for name in _purposes(estimate)} | {"tiers": [_without(_fields(t), estimate) for t in use.tiers]},
         "bound": estimate.bound,
         "bounds": {name: share / time_s for name, share in estimate.shares.items()},
         "operators": [_operator_tree(estimate, p, c) for p in distinct_passes(estimate) for c in p.costs],
     }
+
+
+def _utilisation(estimate: Estimate) -> dict[str, Any]:
+    """Of a step of training, the shares of the chips' peak that are the model's work, and all that is computed."""
+    if not isinstance(estimate.scenario, Train):
+        return {}
+    return {"mfu": estimate.mfu, "hfu": estimate.hfu}
+
+
+def _purposes(estimate: Estimate) -> tuple[str, ...]:
+    return (*MEMORY, *IN_TRAINING) if isinstance(estimate.scenario, Train) else MEMORY
+
+
+def _without(tier: dict[str, Any], estimate: Estimate) -> dict[str, Any]:
+    """A tier's use by what there is to hold in a scenario."""
+    return tier if isinstance(estimate.scenario, Train) else {k: v for k, v in tier.items() if k not in IN_TRAINING}
 
 
 def _asked(scenario: Scenario) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Workload:
         What the pass must first bring from the memory behind main memory, such as adapters of requests that arrive.
     groups : tuple of tuples of str
         Fusion groups: operators that follow each other and shall run as one, where the machine runs several as one.
+    gradient_byte, optimizer_byte : Real
+        What the chip holds of gradients and of the optimizer's states, in training.
     """
 
     nodes: tuple[Node, ...]
@@ -57,6 +59,8 @@ class Workload:
     tokens: Real = 1.0
     fetched_byte: Real = 0.0
     groups: tuple[tuple[str, ...], ...] = ()
+    gradient_byte: Real = 0.0
+    optimizer_byte: Real = 0.0
 
     @property
     def flop(self) -> Real:

@@ -5,7 +5,7 @@ A scenario becomes passes; a pass is groups of equal sequences. Any number may b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from magnitudes.arrays import Real, as_real, maximum, minimum, power, where
@@ -68,7 +68,7 @@ class Pass:
     Parameters
     ----------
     phase : str
-        ``prefill``, ``decode``, ``mixed``, ``images``, ``diffusion`` or ``samples``.
+        ``prefill``, ``decode``, ``mixed``, ``images``, ``diffusion``, ``samples``, ``train`` or ``update``.
     groups : tuple of Sequences
     repeats : Real
         How often the scenario runs such a pass.
@@ -310,6 +310,51 @@ class Samples:
         return (Pass("samples", (Sequences(self.batch, 1.0, 1.0),)),)
 
 
-Scenario = Prefill | Decode | Inference | MixedBatch | Images | Diffusion | Samples
-SCENARIOS: dict[str, type[Scenario]] = {s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples)}
+@dataclass(frozen=True, slots=True)
+class Train:
+    """One step of training: forward and backward over a batch in micro-batches, an exchange of gradients, an update.
+
+    Every size is a number, so that any may be a column.
+
+    Parameters
+    ----------
+    batch, sequence : float or array of shape (designs,)
+        Sequences of a step over all replicas, and tokens of each.
+    micro_batch : float or array of shape (designs,)
+        Sequences that a replica takes through the model at once.
+    zero : float or array of shape (designs,)
+        What replicas part among them: 0 nothing, 1 the optimizer's states, 2 gradients as well, 3 weights as well (ZeRO).
+    recompute : float or array of shape (designs,)
+        Share of the layers whose activations are computed again in the backward pass instead of being kept, but for their input.
+    interleave : float or array of shape (designs,)
+        Stretches of layers that each stage of the pipeline has, in turn with the others.
+    sequence_parallel : float or array of shape (designs,)
+        1 where the chips of tensor parallelism also share what they would keep alike, 0 where each keeps all of it.
+    gradient_byte, optimizer_byte : float or array of shape (designs,)
+        For each weight: 2 or 4 of its gradient; of the optimizer 12 for Adam (a 32-bit weight, momentum, variance), 6 with 8-bit states.
+    """
+
+    phase: ClassVar[str] = "train"
+
+    batch: Real = 512.0
+    sequence: Real = 2048.0
+    micro_batch: Real = 1.0
+    zero: Real = 0.0
+    recompute: Real = 0.0
+    interleave: Real = 1.0
+    sequence_parallel: Real = 0.0
+    gradient_byte: Real = 2.0
+    optimizer_byte: Real = 12.0
+
+    def __post_init__(self) -> None:
+        _real(self, *(f.name for f in fields(self)))
+
+    def passes(self) -> tuple[Pass, ...]:
+        """All micro-batches, whose every token is scored, and the update behind them."""
+        sequences = (Sequences(self.batch, self.sequence, self.sequence, emitted=self.sequence),)
+        return Pass("train", sequences), Pass("update", sequences)
+
+
+Scenario = Prefill | Decode | Inference | MixedBatch | Images | Diffusion | Samples | Train
+SCENARIOS: dict[str, type[Scenario]] = {s.phase: s for s in (Prefill, Decode, Inference, MixedBatch, Images, Diffusion, Samples, Train)}
 """Phase -> what it asks."""

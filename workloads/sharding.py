@@ -26,6 +26,8 @@ class Parallelism:
         Replicas of the attention (and of the whole model where there are no experts), each with its part of the batch.
     microbatches : Real, optional
         Parts into which a batch is cut to fill the pipeline; as many as stages, if not said.
+    interleave : Real
+        Stretches of layers that each stage has, in turn with the others: filling and draining the pipeline take so many times less.
     """
 
     tp: Real = 1.0
@@ -33,6 +35,7 @@ class Parallelism:
     ep: Real = 1.0
     dp: Real = 1.0
     microbatches: Real | None = None
+    interleave: Real = 1.0
 
     def __post_init__(self) -> None:
         for name in ("tp", "pp", "ep", "dp"):

@@ -13,9 +13,13 @@ from magnitudes.units import bare_name, show
 Design = Mapping[str, Any]
 NAMES = (
     "model", "system", "phase", "batch", "prompt", "output", "context",
+    "sequence", "micro_batch", "zero", "recompute", "interleave", "sequence_parallel", "gradient_byte", "optimizer_byte",
     "chunk", "cached_prompt", "kv_keep", "speculate", "acceptance", "steps", "tp", "pp", "ep", "dp", "dtype", "sparsity", "timing",
 )  # fmt: skip
-UNUSUAL = ("cached_prompt", "acceptance")  # told where they are something
+UNUSUAL = {"cached_prompt": 0.0, "acceptance": 0.0, "interleave": 1.0, "sequence_parallel": 0.0}  # told where they are something else
+SIZES = ("batch", "prompt", "output", "context", "chunk", "steps", "sequence", "micro_batch", "zero", "recompute")  # of a headline
+PURPOSES = {"weight_byte": "weights", "gradient_byte": "gradients", "optimizer_byte": "optimizer", "state_byte": "keys and values",
+            "activation_byte": "activations", "workspace_byte": "runtime"}  # fmt: skip
 
 MAPPINGS = "Mappings (loops innermost first: k, c channels out and in, x, y results, r, s filter, b images; the floor is one that no mapping is under)"
 EXTRAPOLATED = (
@@ -26,6 +30,11 @@ EXTRAPOLATED = (
 def throughput_unit(phase: str) -> str:
     """What a model's throughput counts in a phase."""
     return {"images": "images/s", "diffusion": "images/s", "samples": "samples/s"}.get(phase, "token/s")
+
+
+def purposes(use: Mapping[str, Any]) -> dict[str, str]:
+    """What a memory holds, in words by key: gradients and the optimizer's states in training, keys and values otherwise."""
+    return {key: words for key, words in PURPOSES.items() if key in use and not (key == "state_byte" and "optimizer_byte" in use)}
 
 
 def several_engines(design: Design) -> bool:
@@ -71,7 +80,7 @@ def mapping_columns(design: Design) -> list[str]:
 
 def inputs_of(design: Design) -> dict[str, str]:
     """What was asked, by name: scenario, cut, formats, and the hardware numbers that were set."""
-    said = [n for n in NAMES if design.get(n) is not None and not (n in UNUSUAL and design[n] == 0.0)]
+    said = [n for n in NAMES if design.get(n) is not None and design[n] != UNUSUAL.get(n)]
     plain = {name: f"{design[name]:,g}" if isinstance(design[name], float) else str(design[name]) for name in said}
     return plain | {path: show(value, _field(path)) for path, value in design.get("set", {}).items()}
 

@@ -9,18 +9,19 @@ from magnitudes.units import show
 from roofscape.report.html import element, table, text
 from roofscape.report.inputs import (
     EXTRAPOLATED,
+    SIZES,
     differing,
     inputs_of,
     mapping_columns,
     mapping_rows,
     near_memory_line,
     others,
+    purposes,
     several_engines,
     throughput_unit,
 )
 
 Design = Mapping[str, Any]
-PURPOSES = {"weight_byte": "weights", "state_byte": "keys and values", "activation_byte": "activations", "workspace_byte": "runtime"}
 DEFINITIONS = {
     "ttft_s": ("TTFT", "time to first token: the prefill pass, which yields it"),
     "tpot_s": ("TPOT", "time per output token: mean decode step, the first token not counted"),
@@ -35,7 +36,7 @@ def title_of(design: Design) -> str:
 
 def sizes_of(design: Design) -> str:
     """Scenario, cut and way of estimating in a line."""
-    sizes = [f"{k} {design[k]:,g}" for k in ("batch", "prompt", "output", "context", "chunk", "steps") if k in design]
+    sizes = [f"{k.replace('_', '-')} {design[k]:,g}" for k in SIZES if k in design]
     cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
     given = [str(design["dtype"]) if "dtype" in design else ""] + [f"{k} {v}" for k, v in inputs_of(design).items() if k in design.get("set", {})]
     return f"{design['phase']}: {', '.join(w for w in sizes + cut + given if w)} · {design['fidelity']} fidelity, {design['timing']} timing"
@@ -135,15 +136,16 @@ def _intensity(o: Design) -> str:
 def memory_table(design: Design) -> str:
     """What lies in one chip's main memory, by purpose, against what it holds."""
     use = design["memory"]
-    sizes = [(name, use[key]) for key, name in PURPOSES.items()] + [("all", design["memory_byte"]), ("capacity", use["capacity_byte"])]
+    named = purposes(use)
+    sizes = [(name, use[key]) for key, name in named.items()] + [("all", design["memory_byte"]), ("capacity", use["capacity_byte"])]
     if use["spilled_byte"]:
         sizes.append(("of it in the tier behind", use["spilled_byte"]))
     rows = [[name, show(byte, "byte"), f"{byte / use['capacity_byte']:.1%}"] for name, byte in sizes]
     whole = table(["purpose", "size", "of capacity"], rows, (1, 2))
     if len(use["tiers"]) == 1:
         return whole
-    cells = [[t["name"], *(show(t[key], "byte") for key in PURPOSES), show(t["capacity_byte"], "byte")] for t in use["tiers"]]
-    return whole + table(["tier", *PURPOSES.values(), "capacity"], cells, range(1, 6))
+    cells = [[t["name"], *(show(t[key], "byte") for key in named), show(t["capacity_byte"], "byte")] for t in use["tiers"]]
+    return whole + table(["tier", *named.values(), "capacity"], cells, range(1, len(named) + 2))
 
 
 def comparison_table(designs: Sequence[Design]) -> str:

@@ -13,12 +13,14 @@ from magnitudes.units import show
 from roofscape.report.inputs import (
     EXTRAPOLATED,
     MAPPINGS,
+    SIZES,
     differing,
     inputs_of,
     mapping_columns,
     mapping_rows,
     near_memory_line,
     others,
+    purposes,
     several_engines,
     throughput_unit,
 )
@@ -78,7 +80,7 @@ def show_design(design: Mapping[str, Any]) -> None:
 
 def headline(design: Mapping[str, Any]) -> str:
     """Model, machine, scenario and cut in one line."""
-    sizes = [f"{k} {design[k]:g}" for k in ("batch", "prompt", "output", "context", "chunk", "steps") if k in design]
+    sizes = [f"{k.replace('_', '-')} {design[k]:g}" for k in SIZES if k in design]
     cut = [f"{k} {design[k]:g}" for k in ("tp", "pp", "ep", "dp") if design[k] != 1.0]
     how = f"{design['fidelity']} fidelity, {design['timing']} timing"
     return f"{design['model']} on {design['system']}: {design['phase']}, {', '.join(sizes + cut)} ({how})"
@@ -95,8 +97,12 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
         lines.append(f"  TPOT        {show(design['tpot_s'], 's'):>10}{_interval(design, 'tpot_s')}   {meaning}")
     if "speculation_speedup" in design:
         lines.append(f"  speculation {design['speculation_speedup']:>9.2f}x   TPOT without the draft over TPOT with it")
-    lines.append(f"  time        {show(design['time_s'], 's'):>10}{_interval(design, 'time_s')}   the whole scenario")
+    what = "one step" if design["phase"] == "train" else "the whole scenario"
+    lines.append(f"  time        {show(design['time_s'], 's'):>10}{_interval(design, 'time_s')}   {what}")
     lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
+    if "mfu" in design:
+        again = f", with what is computed again {design['hfu']:.1%}" if design["recompute"] else ""
+        lines.append(f"  MFU         {design['mfu']:>10.1%}   of the chips' peak is work of the model{again}")
     shares = sorted(design["bounds"].items(), key=lambda item: -item[1])
     lines.append(f"  bound       {design['bound']:>10}   " + ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005))
     near = near_memory_line(design)
@@ -153,16 +159,16 @@ def _show_mappings(design: Mapping[str, Any]) -> None:
 def _show_memory(design: Mapping[str, Any]) -> None:
     use = design["memory"]
     capacity = use["capacity_byte"]
-    named = {"weights": "weight_byte", "keys and values": "state_byte", "activations": "activation_byte", "runtime": "workspace_byte"}
-    rows = [[name, show(use[key], "byte"), f"{use[key] / capacity:.1%}", bar(use[key] / capacity)] for name, key in named.items()]
+    named = purposes(use)
+    rows = [[name, show(use[key], "byte"), f"{use[key] / capacity:.1%}", bar(use[key] / capacity)] for key, name in named.items()]
     total = design["memory_byte"]
     rows.append(["all", show(total, "byte"), f"{total / capacity:.1%}", bar(total / capacity)])
     show_table(f"Memory of one chip ({show(capacity, 'byte')})", ["purpose", "size", "share", ""], rows)
     if len(use["tiers"]) > 1:
         out = console()
         out.print()
-        cells = [[t["name"], *(show(t[key], "byte") for key in named.values()), show(t["capacity_byte"], "byte")] for t in use["tiers"]]
-        show_table("What lies where", ["tier", *named, "capacity"], cells)
+        cells = [[t["name"], *(show(t[key], "byte") for key in named), show(t["capacity_byte"], "byte")] for t in use["tiers"]]
+        show_table("What lies where", ["tier", *named.values(), "capacity"], cells)
 
 
 def _show_elasticities(elasticities: Mapping[str, float]) -> None:
@@ -173,12 +179,18 @@ def _show_elasticities(elasticities: Mapping[str, float]) -> None:
 def show_designs(designs: Sequence[Mapping[str, Any]]) -> None:
     """Several designs, a row each: what differs between them, and the answers."""
     varying = differing(designs)
-    columns = [*varying, "fidelity", "TTFT", "TPOT", "time", "throughput /s", "bound", "memory", "fits"]
-    rows = [[*(inputs_of(d).get(k, "-") for k in varying), d["fidelity"], _time(d["ttft_s"]), _time(d["tpot_s"]), _time(d["time_s"]),
-             show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"), "yes" if d["feasible"] else "no"] for d in designs]  # fmt: skip
+    times = ["MFU"] if all("mfu" in d for d in designs) else ["TTFT", "TPOT"]
+    columns = [*varying, "fidelity", *times, "time", "throughput /s", "bound", "memory", "fits"]
+    rows = [[*(inputs_of(d).get(k, "-") for k in varying), d["fidelity"], *(_share(d["mfu"]) if t == "MFU" else _time(d[f"{t.lower()}_s"]) for t in times),
+             _time(d["time_s"]), show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"),
+             "yes" if d["feasible"] else "no"] for d in designs]  # fmt: skip
     show_table(headline(designs[0]) if len(designs) == 1 else f"{designs[0]['model']}: {designs[0]['phase']}, {designs[0]['timing']} timing", columns, rows)
     for note in dict.fromkeys(n for d in designs for n in [*d["notes"], *([f"{d['system']}: {d['reason']}"] if d["reason"] else [])]):
         console().print(Text(f"note: {note}", style="yellow"))
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
 
 
 def _time(value: float | None) -> str:

@@ -32,6 +32,7 @@ SYSTEMS = {
     "zero": "roofscape.reproductions.zero",
     "zero-offload": "roofscape.reproductions.zero_offload",
     "zero-infinity": "roofscape.reproductions.zero_infinity",
+    "megatron": "roofscape.reproductions.megatron",
 }
 
 

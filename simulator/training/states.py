@@ -7,7 +7,9 @@ the ranks (Rajbhandari et al., ZeRO, SC 2020, section 5): what is partitioned is
 
 from __future__ import annotations
 
-from magnitudes.arrays import Real
+from dataclasses import dataclass
+
+from magnitudes.arrays import Real, where
 from magnitudes.errors import InputError
 from workloads.operator import Collective
 
@@ -36,6 +38,30 @@ def state_byte(parameters: Real, ranks: Real, stage: int) -> Real:
     kept = [WEIGHT_BYTE, GRADIENT_BYTE, OPTIMIZER_BYTE]
     partitioned = kept[len(kept) - stage :]
     return parameters * (sum(kept[: len(kept) - stage]) + sum(partitioned) / ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What one rank holds of a model in training, beside activations [byte]."""
+
+    weight_byte: Real
+    gradient_byte: Real
+    optimizer_byte: Real
+
+
+def held_states(parameters: Real, ranks: Real, stage: Real, each: States) -> States:
+    """As `state_byte`, by what it is; the stage may be a column.
+
+    Parameters
+    ----------
+    each : States
+        Of one parameter.
+    """
+
+    def part(first: float) -> Real:
+        return where(stage >= first, 1.0 / ranks, 1.0)
+
+    return States(parameters * each.weight_byte * part(3.0), parameters * each.gradient_byte * part(2.0), parameters * each.optimizer_byte * part(1.0))
 
 
 def exchanges(parameters: Real, ranks: Real, stage: int) -> tuple[Collective, ...]:

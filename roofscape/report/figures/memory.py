@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from magnitudes.units import show
 from roofscape.report.figures.style import BOTTOM, FREE, HOST, PURPOSES, TOP, axis, figure, hover
+from roofscape.report.inputs import purposes
 
 
 def memory_figure(designs: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> go.Figure:
@@ -22,8 +23,9 @@ def memory_figure(designs: Sequence[Mapping[str, Any]], labels: Sequence[str]) -
     """
     uses = [d["memory"] for d in designs]
     fig = figure(height=TOP + BOTTOM + 38 * len(designs), barmode="stack")
-    for key, (name, colour) in PURPOSES.items():
-        _segment(fig, labels, [u[key] for u in uses], name, colour, uses)
+    kept = purposes({key: 0.0 for use in uses for key in use})
+    for key, (name, colour) in ((k, v) for k, v in PURPOSES.items() if k in kept):
+        _segment(fig, labels, [u.get(key, 0.0) for u in uses], name, colour, uses)
     if any(u["spilled_byte"] > 0 for u in uses):
         spilled = [hover({label: "", "of this in the tier behind": show(u["spilled_byte"], "byte")}) for label, u in zip(labels, uses, strict=True)]
         fig.add_scatter(
@@ -53,4 +55,4 @@ def _segment(fig: go.Figure, labels: Sequence[str], byte: Sequence[float], name:
 
 
 def _used(use: Mapping[str, float]) -> float:
-    return sum(use[key] for key in PURPOSES)
+    return sum(use.get(key, 0.0) for key in PURPOSES)

@@ -15,7 +15,8 @@ KINDS = (
     (("host", "flash", "ssd", "nand", "disk"), HOST),
 )  # fmt: skip
 PURPOSES = {
-    "weight_byte": ("weights", "#4477cc"), "state_byte": ("keys and values", "#2a9d8f"),
+    "weight_byte": ("weights", "#4477cc"), "gradient_byte": ("gradients", "#c2558f"), "optimizer_byte": ("optimizer", "#8d6e63"),
+    "state_byte": ("keys and values", "#2a9d8f"),
     "activation_byte": ("activations", "#c9a227"), "workspace_byte": ("runtime", "#8a93a3"),
 }  # fmt: skip
 FREE = "rgba(138,147,163,0.22)"
