@@ -19,7 +19,7 @@ from roofscape.testing import check_reproduction
 
 NAMES = (
     "fusemax", "sn40l", "duplex", "pim-gpt", "sdpa-dataflow", "instinfer", "gemmini", "attacc", "intar", "lut-tensor-core", "t3", "ngpc", "long-context",
-    "genz", "zero", "zero-offload", "zero-infinity", "gpipe",
+    "genz", "zero", "zero-offload", "zero-infinity", "gpipe", "megatron",
 )  # fmt: skip
 KEYS = ("system", "claim", "published", "ours", "error", "kind", "pass", "note")
 
