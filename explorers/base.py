@@ -19,7 +19,7 @@ from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
-COMMON = ("space", "seed", "budget")
+COMMON = ("space", "seed", "budget", "kept")
 
 EXPLORERS = {
     "random": "explorers.search.sampling:RandomSearch",
@@ -128,21 +128,24 @@ def extras_named() -> Iterator[None]:
         raise InputError(f"this explorer needs {missing}, which is not installed; `pip install 'roofscape[{extra}]'` brings it") from error
 
 
-def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mapping[str, Any] | None = None) -> Explorer:
-    """An explorer, ready to ask.
+def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mapping[str, Any] | None = None, kept: str = "") -> Explorer:
+    """An explorer, ready to ask; `kept` says where its study is kept, if it has one.
 
     Raises
     ------
     InputError
-        If there is no such explorer or hyperparameter.
+        If there is no such explorer or hyperparameter, or it keeps no study.
     """
     cls = explorer_class(name)
     known = hyperparameters(cls)
     for key in settings or {}:
         if key not in known:
             raise NameMiss(f"setting of {name}", key, nearest(key, known), f"(known: {', '.join(known) or 'none'})")
+    if kept and "kept" not in {f.name for f in fields(cls)}:
+        raise InputError(f"{name} keeps no study; those of Optuna's samplers do (tpe, nsga2, nsga3, cmaes, gp), and `roofscape sweep` keeps every design")
+    place = {"kept": kept} if kept else {}
     with extras_named():  # some explorers import their library only when they begin
-        return cls(space, seed=seed, budget=budget, **(settings or {}))  # type: ignore[no-any-return]
+        return cls(space, seed=seed, budget=budget, **place, **(settings or {}))  # type: ignore[no-any-return]
 
 
 def hyperparameters(cls: type) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def explore(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    kept: str = "",
 ) -> Study:
     """Search a space.
 
@@ -229,6 +230,9 @@ def explore(
         Hyperparameters.
     progress : callable, optional
         Told the number of designs evaluated so far.
+    kept : str
+        Where an explorer of Optuna's keeps its study: a journal's path, or a database's URL that many machines share. A study that is
+        there goes on, and what is in it counts.
 
     Raises
     ------
@@ -237,13 +241,15 @@ def explore(
     """
     space = find_space(space) if isinstance(space, str) else space
     if with_ in SOLVERS:
+        if kept:
+            raise InputError(f"{with_} keeps no study: it ends with a proof; --study is for Optuna's samplers")
         return loaded(SOLVERS[with_])(space, progress=progress, **(settings or {}))  # type: ignore[no-any-return]
     if with_ not in EXPLORERS:
         raise NameMiss("explorer", with_, nearest(with_, explorer_names()), f"(known: {', '.join(explorer_names())})")
     if budget < 1:
         raise InputError(f"a budget of {budget} designs; at least one has to be evaluated")
     start = time.perf_counter()
-    explorer = build(with_, space, seed, budget, settings)
+    explorer = build(with_, space, seed, budget, settings, kept)
     log = EvaluationLog(space, min(budget, space.size))
     if hasattr(explorer, "drive"):
         _driven(explorer, log, progress)

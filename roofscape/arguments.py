@@ -201,6 +201,9 @@ def add_exploration(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default: %(default)s)")
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="runs of each explorer, a seed each (default: %(default)s)")
     parser.add_argument("--setting", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the explorers")
+    parser.add_argument(
+        "--study", metavar="PLACE", type=name, default="", help="keep the study of an Optuna sampler: a journal's path, or a database's URL for many machines"
+    )
     parser.add_argument("--race", metavar="FILE", type=name, help="compare explorers at 50, 200 and 1000 designs up to --budget, the truth known: Markdown")
     parser.add_argument("--lottery", action="store_true", help="with --race: each explorer under every combination of its settings, too")
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="with --race: processes (default: %(default)s)")

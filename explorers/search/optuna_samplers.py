@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from explorers.base import worth
+from explorers.kept_study import open_study
 from explorers.space.space import DesignSpace, Places, Scores, SpaceError
 
 
@@ -29,8 +30,10 @@ class OptunaSearch:
     space: DesignSpace
     seed: int = 0
     budget: int = 200
+    kept: str = ""  # where the study is kept: a journal, or a database's URL
     study: Any = field(init=False, repr=False)
     asked: list[Any] = field(init=False, default_factory=list, repr=False)
+    met: set[int] = field(init=False, default_factory=set, repr=False)  # numbers of the trials that were asked here, or taken over
 
     def __post_init__(self) -> None:
         import optuna
@@ -39,7 +42,10 @@ class OptunaSearch:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # NSGA-III and margins are named so for years
         if len(self.space.objectives) > 1 and not self.several:
             raise SpaceError(f"this sampler knows one objective, {self.space.name} has {len(self.space.objectives)}; use nsga2, tpe or gp")
-        self.study = optuna.create_study(directions=["minimize"] * len(self.space.objectives), sampler=self.sampler())
+        self.study = open_study(self.kept, self.space, type(self).__name__.lower(), self.seed, self.sampler())
+        begun = len(self.study.get_trials(deepcopy=False)) if self.kept else 0
+        if begun:  # who goes on, or joins, draws what nobody drew before
+            self.study.sampler.reseed_rng()
 
     def sampler(self) -> Any:
         """The library's sampler, with the settings of this explorer."""
@@ -50,8 +56,22 @@ class OptunaSearch:
         return 1
 
     def ask(self, count: int) -> Places:
-        self.asked = [self.study.ask() for _ in range(min(count, self.batch()))]
-        return np.array([[self._suggest(trial, i) for i in range(len(self.space.axes))] for trial in self.asked], dtype=np.int64)
+        """Designs that are new, behind those that the kept study got from others since: these count as well."""
+        others = self._others(count)
+        self.asked = [None for _ in others]
+        self.asked += [self.study.ask() for _ in range(min(count - len(others), self.batch()))]
+        self.met.update(trial.number for trial in self.asked if trial is not None)
+        own = [[self._suggest(trial, i) for i in range(len(self.space.axes))] for trial in self.asked if trial is not None]
+        return np.array([*others, *own], dtype=np.int64)
+
+    def _others(self, count: int) -> list[list[int]]:
+        """Places of at most so many designs that a kept study holds and nobody has met here, oldest first."""
+        if not self.kept:
+            return []
+        names = [axis.name for axis in self.space.axes]
+        whole = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished() and t.number not in self.met and len(t.params) == len(names)]
+        self.met.update(t.number for t in whole[:count])
+        return [[int(t.params[name]) for name in names] for t in whole[:count]]
 
     def _suggest(self, trial: Any, i: int) -> int:
         axis = self.space.axes[i]
@@ -64,6 +84,8 @@ class OptunaSearch:
 
         objectives = scores.objectives if self.constrained else worth(scores)[:, None]
         for trial, values, violations in zip(self.asked, objectives, scores.violations, strict=False):
+            if trial is None:
+                continue
             if not np.isfinite(values).all():
                 self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue

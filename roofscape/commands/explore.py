@@ -89,7 +89,7 @@ def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) 
     with progress_bar(space.name) as tell:
         for done, (name, seed) in enumerate(runs):
             own = {k: v for k, v in settings.items() if len(names) == 1 or k in _hyperparameters(name)}
-            studies.append(explore(space, name, options.budget, seed, own, partial(_tell, tell, done, len(runs), name)))
+            studies.append(explore(space, name, options.budget, seed, own, partial(_tell, tell, done, len(runs), name), options.study))
     return studies
 
 
