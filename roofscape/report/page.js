@@ -30,7 +30,9 @@ function fitted(figure, width) {
   layout.autosize = true;
   if (width < 560) layout.font = { ...layout.font, size: 11 };
   const span = (axis) => axis.range[1] - axis.range[0];
-  for (const note of (layout.annotations || []).filter((a) => a.name === "along")) {
+  for (const note of layout.annotations || []) {
+    if (width < 560) note.font = { ...note.font, size: 10 };
+    if (note.name !== "along") continue;
     const across = (width - 95) / span(layout.xaxis);
     const up = (layout.height - layout.margin.t - layout.margin.b) / span(layout.yaxis);
     const angle = Math.atan2(up, across);
@@ -77,7 +79,7 @@ function show(value, unit) {
   const small = unit === "s";
   const [scale, prefix] = PREFIXES.find(([s]) => value >= 0.9995 * s && (small ? s <= 1 : s >= 1)) || [1, ""];
   const digits = Math.max(0, 2 - Math.floor(Math.log10(value / scale)));
-  return `${Number((value / scale).toFixed(digits))} ${prefix}${unit}`.trimEnd();
+  return `${Number((value / scale).toFixed(digits))} ${prefix}${unit}`.replace(/\s+/g, " ").trimEnd();
 }
 
 // ---- what-if -------------------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ function start(panel) {
     const [scale, unit] = [[1, "s"], [1e-3, "ms"], [1e-6, "us"]].find(([s]) => Math.max(...values) >= s) || [1e-9, "ns"];
     const here = at[last];
     const plotted = {
-      x: axis.texts, y: values.map((v) => v / scale), mode: "lines+markers", line: { color: of("accent"), width: 2 }, hoverinfo: "text",
+      x: axis.texts, y: values.map((v) => v / scale), mode: "lines+markers", cliponaxis: false, line: { color: of("accent"), width: 2 }, hoverinfo: "text",
       hovertext: line.map((i, k) => `${axis.label} ${axis.texts[k]}: ${show(values[k], "s")}, ${grid.resources[grid.bound[i]]}${grid.feasible[i] ? "" : ", infeasible"}`),
       marker: {
         size: line.map((_, k) => (k === here ? 14 : 8)), color: line.map((i) => colours[grid.resources[grid.bound[i]]]),
@@ -159,7 +161,7 @@ function start(panel) {
     const layout = themed({
       height: 230, margin: { l: 8, r: 12, t: 10, b: 46 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: false,
       font: figures.font, autosize: true,
-      xaxis: { type: "category", automargin: true, fixedrange: true, title: { text: axis.label, standoff: 6 } },
+      xaxis: { type: "category", automargin: true, fixedrange: true, tickfont: { size: curve.clientWidth < 560 ? 10 : 13 }, title: { text: axis.label, standoff: 6 } },
       yaxis: { rangemode: "tozero", automargin: true, fixedrange: true, title: { text: `${panel.dataset.mainName} [${unit}]`, standoff: 6 } },
     });
     Plotly.react(curve, [plotted], layout, { responsive: true, displayModeBar: false });

@@ -20,7 +20,7 @@ from roofscape.report.figures.memory import memory_figure
 from roofscape.report.figures.roofline import roofline_figure
 from roofscape.report.figures.style import FONT, colour_of
 from roofscape.report.html import element, embedded, section, table, text
-from roofscape.report.inputs import MAPPINGS, differing, labels_of
+from roofscape.report.inputs import MAPPINGS, differing, labels_of, throughput_unit
 from roofscape.report.progress import track
 from roofscape.report.sources import source_rows
 from roofscape.report.subject import Subject
@@ -32,7 +32,7 @@ OPENED = 6  # designs that a page shows in detail
 COMPARED, DRAWN = 500, 40  # designs in the table of the comparison, and in its figures
 POINTS = 8000  # designs evaluated beforehand for the sliders of a page, all together: about 0.6 MB
 HERE = Path(__file__).parent
-UNITS = {"ttft_s": "s", "tpot_s": "s", "time_s": "s", "throughput_token_per_s": "/s", "memory_byte": "B"}
+UNITS = {"ttft_s": "s", "tpot_s": "s", "time_s": "s", "memory_byte": "B"}
 
 
 @dataclass
@@ -162,7 +162,8 @@ def _design(design: dict[str, Any], subject: Subject | None, points: int, store:
         parts.append(energy_section(design, store.figure(energy_figure([design], ["energy"]), "energy by where it goes")))
     memory = section("Memory of one chip", store.figure(memory_figure([design], ["memory"]), "memory of one chip by purpose") + sections.memory_table(design))
     parts.append(element("div", memory + _elasticities(design, store), class_="pair"))
-    parts.append(section("Operators", sections.operator_table(design), "Of one call on one chip; decode at the middle context.", class_="long"))
+    note = "Of one call on one chip" + ("; decode at the middle context." if design["phase"] == "inference" else ".")
+    parts.append(section("Operators", sections.operator_table(design), note, class_="long"))
     if mapping := sections.mapping_table(design):
         parts.append(section("Mappings", mapping, MAPPINGS.partition("(")[2].rstrip(")").capitalize() + ".", class_="long"))
     if subject is not None:
@@ -175,7 +176,10 @@ def _design(design: dict[str, Any], subject: Subject | None, points: int, store:
 def _roofline(design: dict[str, Any], subject: Subject, store: Store) -> str:
     question = subject.question
     figure = roofline_figure(design["operators"], machine_of(question.system), question.data_types[0])
-    note = "A sloping roof a memory tier, level ones for the matrix and vector peaks. An operator's area is its share of a pass, its colour what bounds it."
+    note = (
+        "A sloping roof a memory tier, level ones for the matrix and vector peaks. Intensity is over compulsory traffic; "
+        "an operator's area is its share of a pass, its colour what bounds it."
+    )
     return section("Roofline", store.figure(figure, "hierarchical roofline with every operator"), note)
 
 
@@ -194,7 +198,7 @@ def _elasticities(design: dict[str, Any], store: Store) -> str:
     if not values:
         return ""
     idle = [path for path, value in values.items() if abs(value) < LEAST]
-    note = f"No effect here: {', '.join(idle)}." if idle else ""
+    note = "To the left: faster." + (f" No effect here: {', '.join(idle)}." if idle else "")
     return section("What each hardware parameter is worth", store.figure(tornado_figure(values), "elasticities of the time") + text("p", note, class_="note"))
 
 
@@ -210,7 +214,7 @@ def _what_if(subject: Subject, points: int, store: Store) -> str:
     first = next(i for i, a in enumerate(made.axes) if a.path == "batch")
     content = (
         element("div", sliders, class_="sliders")
-        + _looked_up(made)
+        + _looked_up(made, question.scenario.phase)
         + element("div", class_="stack")
         + element("div", class_="curve figure", role="img", aria_label="the answer along the slider that was moved last")
         + text("button", "back to the estimate", class_="reset", type="button")
@@ -225,10 +229,10 @@ def _slider(place: int, label: str, values: int, at: int, shown: str) -> str:
     return element("label", text("span", label) + text("output", shown) + control)
 
 
-def _looked_up(made: Grid) -> str:
+def _looked_up(made: Grid, phase: str) -> str:
     """The cards that the sliders change."""
-    change = text("small", "", class_="change")
-    cards = [text("span", OUTPUTS[n], class_="name") + text("strong", "", data_output=n, data_unit=UNITS[n]) + change for n in made.outputs]
+    change, units = text("small", "", class_="change"), UNITS | {"throughput_token_per_s": f" {throughput_unit(phase)}"}
+    cards = [text("span", OUTPUTS[n], class_="name") + text("strong", "", data_output=n, data_unit=units[n]) + change for n in made.outputs]
     cards.append(text("span", "bound", class_="name") + text("strong", "", data_bound=""))
     cards.append(text("span", "feasible", class_="name") + text("strong", "", data_feasible=""))
     return element("div", "".join(element("div", c, class_="card") for c in cards), class_="cards")

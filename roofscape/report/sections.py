@@ -22,6 +22,7 @@ from roofscape.report.inputs import (
 )
 
 Design = Mapping[str, Any]
+NBSP = "\u00a0"
 DEFINITIONS = {
     "ttft_s": ("TTFT", "time to first token: the prefill pass, which yields it"),
     "tpot_s": ("TPOT", "time per output token: mean decode step, the first token not counted"),
@@ -97,7 +98,8 @@ def operator_table(design: Design) -> str:
     for o in operators:
         time = [show(o["time_s"], "s")]
         if intervals:
-            time.append(_interval(o.get("interval90"), "s").removeprefix("90 %: ") + (" (extrapolated)" if o.get("extrapolated") else ""))
+            told = _interval(o.get("interval90"), "s").removeprefix("90 %: ").replace(" ", NBSP)  # in one line, however narrow the page
+            time.append(told + (" (extrapolated)" if o.get("extrapolated") else ""))
         work = [show(o["flop"], "flop"), show(o["byte"], "byte"), _intensity(o), show(o["flop"] / o["time_s"], "flop/s") if o["time_s"] and o["flop"] else "-"]
         share = o["count"] * o["time_s"] / whole[o["phase"]]
         rows.append(

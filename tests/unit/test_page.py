@@ -90,7 +90,7 @@ def test_intervals_are_shown_where_they_are_known(result: Estimate, design: dict
     design["extrapolated"] = True
     design["operators"][2] |= {"interval90": [2.0e-5, 2.5e-5], "extrapolated": True}
     assert "90 %: 9 ms to 12.5 ms" in cards(design)
-    assert "20 us to 25 us (extrapolated)" in operator_table(design)
+    assert "20 us to 25 us (extrapolated)" in operator_table(design).replace("\u00a0", " ")
     written = page([result], [design])
     assert "extrapolated: a part that matters" in body_of(written)
     bars = [t for f in data_of(written, "figures").values() if "data" in f for t in f["data"] if t.get("error_x")]

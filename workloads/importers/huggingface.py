@@ -53,7 +53,8 @@ def model_of(tree: Mapping[str, Any], name: str, where: str) -> Model:
         near = nearest(str(kind), ARCHITECTURES)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ModelError(
-            f"{where}: architecture {kind!r} is not known{hint} (known: {', '.join(ARCHITECTURES)}); add a reader to workloads/importers/huggingface.py"
+            f"{where}: architecture {kind!r} is not known{hint} (known: {', '.join(ARCHITECTURES)}); "
+            "add a reader to workloads/importers (docs/walkthroughs/add_a_model.md)"
         )
     try:
         return ARCHITECTURES[kind](Config(where, tree), name)

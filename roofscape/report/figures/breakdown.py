@@ -12,6 +12,7 @@ from roofscape.report.figures.style import BOTTOM, TOP, axis, colour_of, figure,
 
 Design = Mapping[str, Any]
 ROW = 27  # pixels a bar takes
+PASSES = {"images": "image", "samples": "sample"}  # what a pass is called, where a phase is named by what it counts
 
 
 def bounds_figure(designs: Sequence[Design], labels: Sequence[str]) -> go.Figure:
@@ -53,12 +54,15 @@ def operators_figure(design: Design, phase: str) -> go.Figure:
         own = [o for o in operators if o["bound"] == bound]
         fig.add_bar(
             y=[o["name"] for o in own], x=[o["count"] * o["time_s"] / scale for o in own], orientation="h", name=bound,
-            marker={"color": colour_of(bound)}, text=[f"{o['count'] * o['time_s'] / whole:.1%}" for o in own], textposition="outside",
-            cliponaxis=False, error_x=_errors(own, scale), hovertext=[_hover(o, whole) for o in own], hoverinfo="text",
+            marker={"color": colour_of(bound)}, error_x=_errors(own, scale), hovertext=[_hover(o, whole) for o in own], hoverinfo="text",
         )  # fmt: skip
-    longest = operators[0]["count"] * operators[0]["time_s"] / scale
+    ends = [o["count"] * _span(o)[1] / scale for o in operators]
+    fig.add_scatter(  # shares stand behind the intervals, not across them
+        y=[o["name"] for o in operators], x=ends, mode="text", text=[f" {o['count'] * o['time_s'] / whole:.1%}" for o in operators],
+        textposition="middle right", cliponaxis=False, hoverinfo="skip", name="",
+    )  # fmt: skip
     fig.update_layout(
-        xaxis=axis(f"time in one {phase} pass [{unit}]", range=[0, longest * 1.16]),
+        xaxis=axis(f"time in one {PASSES.get(phase, phase)} pass [{unit}]", range=[0, max(ends) * 1.18]),
         yaxis=axis("", type="category", categoryorder="array", categoryarray=[o["name"] for o in reversed(operators)]),
     )
     return fig
@@ -84,11 +88,16 @@ def _hover(o: Mapping[str, Any], whole: float) -> str:
     return hover(lines | parts)
 
 
+def _span(o: Mapping[str, Any]) -> Sequence[float]:
+    """The 90 % interval of one call; the time alone, where there is none."""
+    return o.get("interval90") or (o["time_s"], o["time_s"])
+
+
 def _errors(operators: Sequence[Mapping[str, Any]], scale: float) -> dict[str, Any] | None:
     """Error bars of the 90 % intervals, where the operators have them."""
     if not any(o.get("interval90") for o in operators):
         return None
-    spans = [(o["interval90"] or [o["time_s"]] * 2) if "interval90" in o else [o["time_s"]] * 2 for o in operators]
+    spans = [_span(o) for o in operators]
     up = [o["count"] * (s[1] - o["time_s"]) / scale for o, s in zip(operators, spans, strict=True)]
     down = [o["count"] * (o["time_s"] - s[0]) / scale for o, s in zip(operators, spans, strict=True)]
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.2, "width": 3}

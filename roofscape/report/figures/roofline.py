@@ -21,6 +21,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 NAMED = 0.09  # share of a pass from which an operator bears its name
 CLOSE = 0.22  # decades within which operators share a label
 ALONG = "along"
+WIDE, NEAR = 0.25, 0.5  # share of the axis that the name of a level roof takes, and decades within which an operator comes near it
 
 
 def roofline_figure(operators: Sequence[Mapping[str, Any]], machine: Machine, format_name: str) -> go.Figure:
@@ -41,12 +42,12 @@ def roofline_figure(operators: Sequence[Mapping[str, Any]], machine: Machine, fo
     left, right = _reach(operators, max(peaks.values()) / min(tiers.values()))
     points = _points(operators, left)
     fig = figure(height=460)
-    _draw_roofs(fig, tiers, peaks, left, right)
+    _draw_roofs(fig, tiers, peaks, (left, right), points)
     _draw_operators(fig, points)
     lowest = min([p["y"] for p in points], default=left * min(tiers.values()))
     x_range, y_range = (math.log10(left), math.log10(right)), (math.log10(lowest / 4), math.log10(max(peaks.values()) * 4))
     fig.update_layout(
-        xaxis=axis("arithmetic intensity [FLOP/byte of compulsory traffic]", type="log", range=x_range, **decades(*x_range, unit="")),
+        xaxis=axis("arithmetic intensity [FLOP/byte]", type="log", range=x_range, **decades(*x_range, unit="")),
         yaxis=axis("", type="log", range=y_range, **decades(*y_range, unit="FLOP/s")),
     )
     return fig
@@ -66,7 +67,10 @@ def _reach(operators: Sequence[Mapping[str, Any]], ridge: float) -> tuple[float,
     return min([*seen, 1.0]) / 4, max([*seen, ridge]) * 6
 
 
-def _draw_roofs(fig: go.Figure, tiers: Mapping[str, float], peaks: Mapping[str, float], left: float, right: float) -> None:
+def _draw_roofs(
+    fig: go.Figure, tiers: Mapping[str, float], peaks: Mapping[str, float], reach: tuple[float, float], points: Sequence[Mapping[str, Any]]
+) -> None:
+    (left, right), wide = reach, (reach[1] / reach[0]) ** WIDE
     top, fastest = max(peaks.values()), max(tiers.values())
     for name, rate in tiers.items():
         line = {"color": colour_of(name), "width": 2}
@@ -76,12 +80,19 @@ def _draw_roofs(fig: go.Figure, tiers: Mapping[str, float], peaks: Mapping[str, 
     for name, rate in peaks.items():
         line = {"color": colour_of(name), "width": 2, "dash": "solid" if rate == top else "dot"}
         fig.add_scatter(x=[rate / fastest, right], y=[rate, rate], mode="lines", line=line, hoverinfo="skip", name="")
-        _label(fig, right / 1.15, rate, f"{name} {show(rate, 'flop/s')}", "above" if rate == top else "below", colour_of(name))
+        words, level, first = f"{name} {show(rate, 'flop/s')}", "above" if rate == top else "below", rate / fastest
+        at_its_start = rate != top and not _clear(points, right / wide, right, rate) and _clear(points, first, first * wide, rate)
+        _label(fig, first * 1.15 if at_its_start else right / 1.15, rate, words, level, colour_of(name), "left" if at_its_start else "right")
 
 
-def _label(fig: go.Figure, x: float, y: float, words: str, name: str, colour: str) -> None:
+def _clear(points: Sequence[Mapping[str, Any]], first: float, last: float, rate: float) -> bool:
+    """Whether no operator, with its name below it, comes near a level roof between two intensities."""
+    return not any(first <= p["x"] <= last and abs(math.log10(p["y"] / rate)) < NEAR for p in points)
+
+
+def _label(fig: go.Figure, x: float, y: float, words: str, name: str, colour: str, side: str = "right") -> None:
     """The name of a roof beside its line; the page turns those that bear the name `ALONG` to the slope that they have on the screen."""
-    level = {"xanchor": "right", "yanchor": "bottom" if name == "above" else "top", "yshift": 2 if name == "above" else -2}
+    level = {"xanchor": side, "yanchor": "bottom" if name == "above" else "top", "yshift": 2 if name == "above" else -2}
     place = {"xanchor": "center", "yanchor": "middle"} if name == ALONG else level
     fig.add_annotation(x=math.log10(x), y=math.log10(y), text=words, showarrow=False, name=name, font={"color": colour, "size": 12}, **place)
 
@@ -100,7 +111,7 @@ def _draw_operators(fig: go.Figure, points: Sequence[Mapping[str, Any]]) -> None
         fig.add_scatter(
             x=[p["x"] for p in own], y=[p["y"] for p in own], mode="markers+text", name=bound if len(phases) == 1 else f"{phase}: {bound}", marker=marker,
             text=[names.get((phase, p["name"]), "") for p in own], textposition=["bottom center" if p["computes"] else "middle right" for p in own],
-            hovertext=[p["hover"] for p in own], hoverinfo="text",
+            hovertext=[p["hover"] for p in own], hoverinfo="text", cliponaxis=False,
         )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 MAIN_MEMORY, CACHE, HOST, LINK = "#d9772f", "#c9a227", "#8d6e63", "#9467bd"
 COLOURS = {"matrix": "#4477cc", "vector": "#2a9d8f", "launch": "#8a93a3", "latency": "#c2558f"}
 KINDS = (
-    (("hbm", "gddr", "lpddr", "ddr", "dram", "mcdram", "hmc", "memory"), MAIN_MEMORY),
-    (("l1", "l2", "l3", "llc", "cache", "sram", "vmem", "cmem", "buffer", "infinity", "shared"), CACHE),
+    (("hbm", "gddr", "lpddr", "ddr", "dram", "mcdram", "hmc", "memory", "bank"), MAIN_MEMORY),
+    (("l1", "l2", "l3", "llc", "cache", "sram", "vmem", "cmem", "buffer", "infinity", "shared", "pmu", "sbuf", "tcm", "slc", "unified"), CACHE),
     (("host", "flash", "ssd", "nand", "disk"), HOST),
 )  # fmt: skip
 PURPOSES = {
