@@ -194,6 +194,8 @@ def add_exploration(parser: Parser) -> None:
         "space", metavar="SPACE", nargs="?", help="a shipped space's name (--list), or the path of a YAML file; several, separated by commas, with --race"
     )
     parser.add_argument("--list", action="store_true", help="the shipped spaces and the explorers")
+    parser.add_argument("--describe", action="store_true", help="the space itself: its axes, its size, what its constraints leave of a draw of designs")
+    parser.add_argument("--schema", action="store_true", help="print what a space's file may say, as JSON Schema")
     parser.add_argument(
         "--with", dest="explorers", type=names, default=None, metavar="NAME", help="explorers, separated by commas (default: exact, else random)"
     )
@@ -202,7 +204,7 @@ def add_exploration(parser: Parser) -> None:
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="runs of each explorer, a seed each (default: %(default)s)")
     parser.add_argument("--setting", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of the explorers")
     parser.add_argument(
-        "--study", metavar="PLACE", type=name, default="", help="keep the study of an Optuna sampler: a journal's path, or a database's URL for many machines"
+        "--study", metavar="PLACE", type=name, help="keep the study of an Optuna sampler: a journal's path, or a database's URL for many machines"
     )
     parser.add_argument("--race", metavar="FILE", type=name, help="compare explorers at 50, 200 and 1000 designs up to --budget, the truth known: Markdown")
     parser.add_argument("--lottery", action="store_true", help="with --race: each explorer under every combination of its settings, too")

@@ -19,7 +19,7 @@ from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 from simulator.events.dram_controller import CHOICES, NAMES, Served, Trace, serve_all
-from simulator.events.dram_traces import REQUESTS, trace
+from simulator.events.dram_traces import KINDS, REQUESTS, trace
 
 FIGURES = ("latency_s", "power_w", "energy_j", "time_s", "activations", "row_hits", "refreshes")
 NAME = "name"
@@ -53,6 +53,15 @@ class DramController:
             mistakes.append(f"trace: {error}")
             return None
         return found
+
+    @classmethod
+    def schema(cls) -> tuple[dict[str, Any], list[str]]:
+        """Its keys in a space's file as JSON Schema, and those that must be there."""
+        whole = {"type": "integer"}
+        return {
+            "trace": {"type": "string", "description": f"{', '.join(KINDS)}, or the path of a file"},
+            "requests": {**whole, "minimum": 1}, "trace_seed": {**whole, "minimum": 0},
+        }, []  # fmt: skip
 
     @cached_property
     def served_trace(self) -> Trace:

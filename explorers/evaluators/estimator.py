@@ -6,7 +6,7 @@ change the structure of the question: each combination of them is compiled once 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,12 @@ NAMES = ("model", "machine", "activation_dtype", "kv_dtype", "fidelity", "timing
 MODEL = "model."
 PROGRAMS = 256  # compiled questions that are kept
 DEGREES = ("tp", "pp", "ep", "dp")
+BOOLEAN = {"type": "boolean"}
+
+
+def _closed(properties: Mapping[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+    """A mapping with these keys and no others, as JSON Schema."""
+    return {"type": "object", "additionalProperties": False, "properties": dict(properties), "required": list(required)}
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,22 @@ class Estimator:
         except InputError as error:
             mistakes.append(str(error))
             return None
+
+    @classmethod
+    def schema(cls) -> tuple[dict[str, Any], list[str]]:
+        """Its keys in a space's file as JSON Schema, and those that must be there."""
+        numbers, texts = {"type": ["number", "string"]}, {"type": "string"}
+        how = {"fidelity": {"enum": ["roofline", "tile"]}, "timing": {"enum": ["kernel", "graph", "eager"]}, "spill": BOOLEAN, "correction": BOOLEAN}
+        sizes = {f.name: numbers for scenario in SCENARIOS.values() for f in fields(scenario)}
+        return {
+            "model": {**texts, "description": "a name, or the path of a config.json"},
+            "machine": {**texts, "description": "a name, or the path of a spec"},
+            "scenario": _closed({"phase": {"enum": list(SCENARIOS)}, **sizes}, ["phase"]),
+            "parallelism": _closed(dict.fromkeys(DEGREES, numbers)),
+            "formats": _closed(dict.fromkeys((DTYPE, "activation_dtype", "kv_dtype"), texts)),
+            "hardware": {"type": "object", "additionalProperties": numbers, "description": "numbers of the machine other than its spec's, by path"},
+            "estimator": _closed(how),
+        }, ["model", "machine", "scenario"]
 
     def described(self) -> dict[str, Any]:
         how = {k: getattr(self, k) for k in ("fidelity", "timing", "spill", "correction")}

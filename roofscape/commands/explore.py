@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from explorers.base import EXPLORERS, SOLVERS, explorer_class, explorer_names, h
 from explorers.exactness import can_be_proved
 from explorers.race import lottery, race
 from explorers.space.catalog import find_space, space_names
+from explorers.space.feasibility import feasibility
+from explorers.space.json_schema import space_schema
 from explorers.space.space import DesignSpace
 from explorers.space.spec import spec_of
 from explorers.study import Study, explore
@@ -32,6 +35,9 @@ def run(options: argparse.Namespace) -> None:
     if options.list:
         _list(options)
         return
+    if options.schema:
+        print(json.dumps(space_schema(), indent=2))
+        return
     if options.space is None:
         raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
     check_writable(options.html)
@@ -40,6 +46,9 @@ def run(options: argparse.Namespace) -> None:
         _race(options)
         return
     space = find_space(options.space)
+    if options.describe:
+        _describe(space, options)
+        return
     names = options.explorers or ["exact" if can_be_proved(space) else "random"]
     _check_names(names)
     studies = _studies(space, names, options)
@@ -89,7 +98,7 @@ def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) 
     with progress_bar(space.name) as tell:
         for done, (name, seed) in enumerate(runs):
             own = {k: v for k, v in settings.items() if len(names) == 1 or k in _hyperparameters(name)}
-            studies.append(explore(space, name, options.budget, seed, own, partial(_tell, tell, done, len(runs), name), options.study))
+            studies.append(explore(space, name, options.budget, seed, own, partial(_tell, tell, done, len(runs), name), options.study or ""))
     return studies
 
 
@@ -132,6 +141,17 @@ def _described(space: DesignSpace) -> dict[str, Any]:
         "name": space.name, "about": space.about, "size": space.size, "axes": {a.name: a.size for a in space.axes},
         "objectives": [o.text for o in space.objectives], "constraints": [c.text for c in space.constraints], "exact": can_be_proved(space),
     }  # fmt: skip
+
+
+def _describe(space: DesignSpace, options: argparse.Namespace) -> None:
+    """One space, and what its constraints leave of it."""
+    found = feasibility(space, seed=options.seed)
+    if options.json:
+        print(json.dumps({**_described(space), "feasibility": asdict(found)}, indent=2))
+        return
+    from roofscape.report.exploration import show_space
+
+    show_space(space, found)
 
 
 def _list(options: argparse.Namespace) -> None:

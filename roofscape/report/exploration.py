@@ -9,6 +9,7 @@ from rich.text import Text
 
 from explorers.base import EXPLORERS, loaded
 from explorers.space.axis import Axis
+from explorers.space.feasibility import Feasibility, Share
 from explorers.space.space import DesignSpace
 from explorers.store import Store
 from explorers.study import Study
@@ -37,6 +38,28 @@ def _about(name: str) -> str:
         return str(loaded(EXPLORERS[name]).about)
     except InputError as error:
         return str(error)
+
+
+def show_space(space: DesignSpace, found: Feasibility) -> None:
+    """One space: its axes, what is wanted, and what its constraints leave."""
+    rows = [
+        [a.name, str(a.size), f"{shown(a, a.shown(0))} to {shown(a, a.shown(a.size - 1))}" if a.ordered else ", ".join(a.labels), _when(a)] for a in space.axes
+    ]
+    show_table(f"{space.name}: {space.size:,} designs. {space.about}", ["axis", "values", "which", "counts where"], rows)
+    console().print()
+    rows = [[text, _percent(share)] for text, share in found.holds.items()]
+    title = f"what is left of {'all' if found.exact else 'a draw of'} {found.drawn:,} designs"
+    show_table(title, ["constraint", "designs that keep it"], [*rows, ["all of them, buildable", _percent(found.feasible)]])
+    console().print(Text(f"\n{', '.join(o.text for o in space.objectives)}"))
+
+
+def _when(axis: Axis) -> str:
+    return "" if axis.when is None else axis.when.text
+
+
+def _percent(share: Share) -> str:
+    exact = share.low == share.high
+    return f"{share.share:.2%}" if exact else f"{share.share:.2%} [{share.low:.2%}, {share.high:.2%}]"
 
 
 def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
