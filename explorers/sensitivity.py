@@ -15,7 +15,11 @@ from magnitudes.arrays import Column
 SMALL = 0.01  # one percent up and down
 TIER_FIELDS = ("capacity", "bandwidth", "latency")
 LINK_FIELDS = ("bandwidth", "latency")
-UNITS = ("multiprocessors", "cores", "arrays", "units", "compute_units")  # counts that bring their own arithmetic along
+UNITS = ("multiprocessors", "cores", "arrays", "units", "compute_units", "rows", "columns", "channels")  # counts that bring their own arithmetic along
+# sides of an array, channels and units of a memory: work is dealt to them whole, so that a percent more leaves most of them empty; they are doubled and halved
+DOUBLED = ("rows", "columns", "channels", "units")
+DOUBLE = 2.0
+CHANNEL = ("units", "bus", "internal")  # what comes with a channel
 # counts of a layout of which a percent is none: half a bank group holds no data
 WHOLE = ("pseudo_channels", "ranks", "bank_groups", "banks", "banks_at_once", "dies", "vectors", "held_vectors", "column", "row")
 
@@ -51,7 +55,8 @@ def elasticities(question: Question, design: Mapping[str, Any] | None = None, ou
 
     A central difference of logarithms over one percent up and down: -1 means that the time falls as the parameter grows, 0
     that it does not matter. Where waves are quantised the answer is that of the nearest whole wave. More units (multiprocessors, cores, arrays)
-    bring their share of the matrix and vector rates along; the rates by themselves are faster units.
+    bring their share of the matrix and vector rates along, channels of a memory their units and wires; the rates by themselves are faster units. Sides of an
+    array, channels and units of a memory are doubled and halved.
 
     Parameters
     ----------
@@ -63,29 +68,41 @@ def elasticities(question: Question, design: Mapping[str, Any] | None = None, ou
     -------
     dict of str to float, largest effect first
     """
-    up, down = _varied(question, design, 1 + SMALL, output), _varied(question, design, 1 - SMALL, output)
-    span = math.log((1 + SMALL) / (1 - SMALL))
-    values = {path: math.log(up[path] / down[path]) / span for path in up}
+    up, down = (_varied(question, design, {path: _step(path, sign) for path in parameters(question)}, output) for sign in (1, -1))
+    values = {path: math.log(up[path] / down[path]) / math.log(_step(path, 1) / _step(path, -1)) for path in up}
     return dict(sorted(values.items(), key=lambda item: -abs(item[1])))
+
+
+def _step(path: str, sign: int) -> float:
+    """The factor up, or down, by which a parameter is varied."""
+    if path.partition(".")[2] in DOUBLED:
+        return DOUBLE**sign
+    return 1.0 + sign * SMALL
 
 
 def gains(question: Question, factor: float = 1.1, design: Mapping[str, Any] | None = None, output: str = "time_s") -> dict[str, float]:
-    """Relative change of `output` when each hardware parameter alone is multiplied by `factor`, largest first."""
+    """Relative change of `output` when each hardware parameter alone is multiplied by `factor`, largest first; of what is only doubled, nothing."""
     base = float(output_of(question.estimate(design or {}), output))  # type: ignore[arg-type]
-    values = {path: value / base - 1.0 for path, value in _varied(question, design, factor, output).items()}
+    factors = {path: factor for path in parameters(question) if path.partition(".")[2] not in DOUBLED}
+    values = {path: value / base - 1.0 for path, value in _varied(question, design, factors, output).items()}
     return dict(sorted(values.items(), key=lambda item: -abs(item[1])))
 
 
-def _varied(question: Question, design: Mapping[str, Any] | None, factor: float, output: str) -> dict[str, float]:
+def _varied(question: Question, design: Mapping[str, Any] | None, factors: Mapping[str, float], output: str) -> dict[str, float]:
     """The output with each parameter multiplied in turn: one row a parameter."""
-    paths = parameters(question)
-    columns: dict[str, Column] = {path + FACTOR: np.array([factor if path in _together(paths, p) else 1.0 for p in paths]) for path in paths}
+    every = parameters(question)
+    together = {path: _together(every, path, question) for path in factors}
+    columns: dict[str, Column] = {path + FACTOR: np.array([f if path in together[p] else 1.0 for p, f in factors.items()]) for path in every}
     values = output_of(question.estimate({**(design or {}), **columns}), output)
-    return dict(zip(paths, np.broadcast_to(values, len(paths)).tolist(), strict=True))  # type: ignore[arg-type]
+    return dict(zip(factors, np.broadcast_to(values, len(factors)).tolist(), strict=True))  # type: ignore[arg-type]
 
 
-def _together(paths: Sequence[str], varied: str) -> set[str]:
-    """What changes with a parameter: itself, and with a count of units the rates that they add up to."""
+def _together(paths: Sequence[str], varied: str, question: Question) -> set[str]:
+    """What changes with a parameter: itself, with a count of units the rates that they add up to, and with channels what comes with one."""
     owner, _, key = varied.partition(".")
-    rates = {f"{owner}.matrix", f"{owner}.vector"} if key in UNITS else set()
-    return {varied} | (rates & set(paths))
+    rates = ("matrix",) if key in ("rows", "columns", "channels") else ("matrix", "vector") if key in UNITS else ()
+    more = {f"{owner}.{name}" for name in (*rates, *(CHANNEL if key == "channels" else ()))}
+    if key in ("channels", "units"):  # whose reading of their memory is all of its bandwidth, where nothing else is said
+        engine = next(e for e in question.system.chip.engines if e.name == owner)
+        more |= set() if engine.internal_byte_per_s is not None else {f"{engine.beside[-1]}.bandwidth"}
+    return {varied} | (more & set(paths))

@@ -37,7 +37,7 @@ def energy_section(design: Design, drawn: str) -> str:
     energy = design["energy"]
     cards = "".join(
         element("div", text("span", name, class_="name") + text("strong", value) + text("small", meaning), class_="card")
-        for name, value, meaning in energy_lines(energy)
+        for name, value, meaning in energy_lines(design)
     )
     notes = "".join(text("p", note, class_="remark") for note in energy["notes"])
     rows = [[name, show(j, "j"), f"{share:.1%}"] for name, j, share in energy_rows(energy)]

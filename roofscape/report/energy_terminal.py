@@ -8,17 +8,25 @@ from typing import Any
 from rich.text import Text
 
 from magnitudes.units import show
+from roofscape.report.inputs import throughput_unit
 from roofscape.report.terminal import bar, console, show_table
 
 Design = Mapping[str, Any]
 MM2 = 1e-6
 
 
-def energy_lines(energy: Design) -> list[tuple[str, str, str]]:
+def _each(design: Design) -> str:
+    """One of what comes out, in words: a token, an image."""
+    thing = throughput_unit(design["phase"]).partition("/")[0].removesuffix("s")
+    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+
+
+def energy_lines(design: Design) -> list[tuple[str, str, str]]:
     """Headline figures: name, value and what it means."""
+    energy = design["energy"]
     limit = "no limit published" if energy["tdp_w"] is None else f"limit {show(energy['tdp_w'], 'w')}, {energy['headroom']:.0%} left"
     return [
-        ("energy", show(energy["energy_j"], "j"), f"of the whole scenario on all chips; {show(energy['j_per_token'], 'j')} a token"),
+        ("energy", show(energy["energy_j"], "j"), f"of the whole scenario on all chips; {show(energy['j_per_token'], 'j')} {_each(design)}"),
         ("power", show(energy["chip_power_w"], "w"), f"mean of a chip ({limit}); {show(energy['static_w'], 'w')} of it static"),
         ("area", f"{energy['area_m2'] / MM2:,.4g} mm2", f"of a chip; units and memories alone {sum(energy['area_template_m2'].values()) / MM2:,.3g} mm2"),
     ]
@@ -35,7 +43,7 @@ def show_energy(design: Design) -> None:
     """The energy of one design: the answer, where it goes, and each operator's."""
     energy = design["energy"]
     out = console()
-    for name, value, meaning in energy_lines(energy):
+    for name, value, meaning in energy_lines(design):
         out.print(Text(f"  {name:<10}  {value:>10}   {meaning}"))
     for note in energy["notes"]:
         out.print(Text(f"note: {note}", style="yellow"))
@@ -58,7 +66,7 @@ def operator_rows(design: Design) -> list[list[str]]:
 
 def show_energies(designs: Sequence[Design], labels: Sequence[str]) -> None:
     """Several designs, a row each."""
-    columns = ["design", "energy", "J a token", "power a chip", "limit", "area a chip", "most of it"]
+    columns = ["design", "energy", f"J {_each(designs[0])}", "power a chip", "limit", "area a chip", "most of it"]
     rows = []
     for label, d in zip(labels, designs, strict=True):
         e = d["energy"]

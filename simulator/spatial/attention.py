@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from hardware_specs.schema import SpatialEngine
 from magnitudes.arrays import Condition, Real, ceil, floor, largest, maximum, minimum, total, where
 from simulator.machine import Machine
-from simulator.spatial.folds import array_cycle
 from simulator.spatial.lanes import lane_step_s, softmax_step
-from simulator.spatial.overlap import Parts, above_roofs, fill_s, product_parts, spatial_engine, step_s
+from simulator.spatial.overlap import Parts, above_roofs, fill_s, matrix_s, product_parts, spatial_engine, step_s
 from simulator.spatial.product import Product
 from simulator.spatial.tiles import TILED, tiled_s
 from simulator.spatial.tilings import traffic_byte
@@ -157,9 +156,7 @@ def _one_pass(scores: Scores, machine: Machine, chain: str) -> tuple[Real, Parts
 
 def _computed(scores: Scores, machine: Machine) -> Parts:
     """What the array needs for both products, and the lanes for the softmax [s]."""
-    engine = spatial_engine(machine)
-    matrix_s = step_s(scores.products[0], machine) * (array_cycle(scores.products[0], engine) + array_cycle(scores.products[1], engine))
-    return {"matrix": matrix_s, "vector": _softmax_s(scores, machine)}
+    return {"matrix": total(matrix_s(product, machine) for product in scores.products), "vector": _softmax_s(scores, machine)}
 
 
 def _softmax_s(scores: Scores, machine: Machine) -> Real:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hardware_specs.schema import SpatialEngine
-from magnitudes.arrays import Real, largest, minimum
+from magnitudes.arrays import Real, largest, minimum, where
+from magnitudes.datatypes import by_format
 from simulator.machine import Machine
 from simulator.roofline import roofs
 from simulator.spatial.folds import array_cycle, operand_read_byte
 from simulator.spatial.product import Product
 from simulator.spatial.tilings import traffic_byte
+from simulator.unserved import unserved
 from workloads.operator import Operator
 
 Parts = dict[str, Real]
@@ -32,10 +34,19 @@ def step_s(product: Product, machine: Machine) -> Real:
     return 2.0 * engine.arrays * engine.rows * engine.columns / machine.matrix_flop_per_s(product.element)
 
 
+def matrix_s(product: Product, machine: Machine) -> Real:
+    """What multiplying takes: folds of the array, or the lanes' steps where the array does not know the format [s]."""
+    array_s = array_cycle(product, spatial_engine(machine)) * step_s(product, machine)
+    served = by_format(product.element, lambda o: 0.0 if unserved(machine.engine, o) else 1.0)
+    if isinstance(served, float):
+        return array_s if served else product.flop / machine.matrix_flop_per_s(product.element)
+    return where(served > 0.0, array_s, product.flop / machine.matrix_flop_per_s(product.element))
+
+
 def product_parts(product: Product, machine: Machine) -> Parts:
     """What the arrays and each tier alone need for a product [s]; every tier carries what the buffer in front of it cannot hold."""
     engine = spatial_engine(machine)
-    parts: Parts = {"matrix": array_cycle(product, engine) * step_s(product, machine)}
+    parts: Parts = {"matrix": matrix_s(product, machine)}
     nearest, *behind = machine.tiers
     parts[nearest.name] = operand_read_byte(product, engine) / nearest.bandwidth_byte_per_s
     for buffer, tier in zip(machine.tiers, behind, strict=False):
