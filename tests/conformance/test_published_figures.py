@@ -54,7 +54,7 @@ def test_pages_agree_more_often_than_not() -> None:
 
 def test_what_stands_on_one_page_is_listed_and_what_stands_on_two_is_not() -> None:
     assert [f for f in audit([find("h100-sxm")]) if f.source == ONE_PAGE] == []
-    (alone,) = [f for f in audit([find("h200")]) if f.doubt == SINGLE and f.source == ONE_PAGE]
+    (alone,) = [f for f in audit([find("h100-nvl")]) if f.doubt == SINGLE and f.source == ONE_PAGE]
     assert "sm.matrix.fp64" in alone.fields
     assert not {"sm.matrix.bf16", "hbm.bandwidth", "hbm.capacity", "sm.multiprocessors", "tdp"} & set(alone.fields)
 
