@@ -125,6 +125,18 @@ class SpatialEngine(Engine):
         The same of a processing element; None where elements multiply and add only.
     element_weight_byte, element_input_byte, element_sum_byte : Real, optional
         Registers of one element for weights, inputs and sums, where it keeps more than the one that its dataflow holds.
+    requests : Real, optional
+        Requests to memory in flight at once, of an array that commands drive (Gemmini): what follows says how they are served. None elsewhere.
+    answer_clocks : Real
+        Clocks from a request to its answer, where the system's cache has it.
+    line_byte, bus_byte, memory_bus_byte : Real
+        Largest request, which is a line of that cache; bytes a clock from the cache, and from the memory behind it.
+    cache_byte, cache_ways, last_cache_byte : Real
+        The system's cache, its ways, and a last one on the side of memory.
+    least_rows : Real
+        Rows that one command streams through the array at least.
+    call_clocks, product_call_clocks : Real
+        Clocks in which the host processor calls for one tile of a convolution, and of a product.
     """
 
     execution: ClassVar[str] = "spatial"
@@ -140,6 +152,17 @@ class SpatialEngine(Engine):
     element_weight_byte: Real | None = None
     element_input_byte: Real | None = None
     element_sum_byte: Real | None = None
+    requests: Real | None = None
+    answer_clocks: Real = 0.0
+    line_byte: Real = 64.0
+    bus_byte: Real = 16.0
+    memory_bus_byte: Real = 8.0
+    cache_byte: Real = 0.0
+    cache_ways: Real = 1.0
+    last_cache_byte: Real = 0.0
+    least_rows: Real = 1.0
+    call_clocks: Real = 0.0
+    product_call_clocks: Real = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from workloads.operators.grouped import GroupedContraction, expected_active
 from workloads.operators.normalization import Normalization, Softmax
 from workloads.operators.routing import Routing
 from workloads.operators.scan import Scan
+from workloads.operators.tiling import Loop, Tiling
 
 __all__ = [
     "BF16",
@@ -31,6 +32,7 @@ __all__ = [
     "Fused",
     "Gather",
     "GroupedContraction",
+    "Loop",
     "LoopNest",
     "Normalization",
     "Operand",
@@ -39,6 +41,7 @@ __all__ = [
     "Routing",
     "Scan",
     "Softmax",
+    "Tiling",
     "Transfer",
     "expected_active",
     "fused_operands",

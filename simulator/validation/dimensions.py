@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# The dimensions of a mapping given, by the letters that mappers use.
+MAPPED = {"p": "rows of results", "q": "columns of results", "k": "output channels", "c": "input channels", "r": "filter rows", "s": "filter columns"}
 # Every numeric column that any operator reads.
 MEANINGS = {
     "m": "rows of the product, the activations' side",
@@ -48,14 +50,19 @@ MEANINGS = {
     "prompt": "prompt tokens of each sequence",
     "output": "tokens generated for each sequence",
     "copies": "sets of buffers, results included, that were taken in turn",
+    "out_h": "height of the image of results",
+    "out_w": "width of the image of results",
+    **{f"tile_{d}": f"{what} that the array's memories hold at once, of a mapping given" for d, what in MAPPED.items()},
+    **{f"place_{d}": f"where the loop over tiles of {what} stands, of a mapping given: 0 for the innermost" for d, what in MAPPED.items()},
+    "side": "side of the array that a mapping given ran on",
     "host_us": "time of the cheapest eager operator of that host",
 }
 # Those of which zero says something.
-MAY_BE_ZERO = frozenset({"window", "pad_h", "pad_w"})
+MAY_BE_ZERO = frozenset({"window", "pad_h", "pad_w", *(f"place_{d}" for d in MAPPED)})
 # What an optional dimension is where a row does not say it: a number, or another column.
 DEFAULTS: dict[str, float | str] = {
     "batch": 1.0, "calls": 1.0, "kv_heads": "heads", "q_len": 1.0, "kv_len": "q_len", "window": 0.0, "tp": 1.0, "output": 128.0,
-    "kernel_w": "kernel_h", "in_w": "in_h",
+    "kernel_w": "kernel_h", "in_w": "in_h", "out_w": "out_h",
     "stride_h": 1.0, "stride_w": "stride_h", "pad_h": 0.0, "pad_w": "pad_h", "groups": 1.0,
     "inputs": "hidden", "state_dim": 16.0,  # Mamba's
     "nope_dim": 128.0, "rope_dim": 64.0, "value_dim": 128.0, "kv_rank": 512.0,  # DeepSeek's, from V2 on

@@ -13,7 +13,7 @@ import numpy as np
 
 from magnitudes.arrays import Column, Condition, Real, floor, maximum, minimum, where
 from magnitudes.datatypes import DataType
-from simulator.validation.dimensions import DEFAULTS
+from simulator.validation.dimensions import DEFAULTS, MAPPED
 from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass, training_pass
 from simulator.validation.expert_loads import active_experts, distribution_problem
 from simulator.validation.formats import Formats, formats_of, unknown_format
@@ -30,10 +30,12 @@ from workloads.operator import (
     Elementwise,
     Gather,
     GroupedContraction,
+    Loop,
     Normalization,
     Operator,
     Residency,
     Softmax,
+    Tiling,
 )  # fmt: skip
 
 
@@ -175,6 +177,27 @@ def _pool(rows: Rows) -> Calls:
     return ((pooled, 1.0),)
 
 
+def _tiling(rows: Rows) -> Tiling:
+    """The mapping that rows are given with."""
+    return Tiling(**{d: Loop(rows[f"tile_{d}"], rows[f"place_{d}"]) for d in MAPPED}, side=rows["side"])
+
+
+def _mapped_product(rows: Rows) -> Calls:
+    f = rows.formats
+    product = Contraction(name=rows.op, m=rows["m"], n=rows["n"], k=rows["k"], batch=rows["batch"], a=f.a, b=f.b, c=f.c, tiling=_tiling(rows))
+    return ((product, 1.0),)
+
+
+def _mapped_convolution(rows: Rows) -> Calls:
+    """A layer whose results are said, not the image: that is what their filters and steps need, without padding."""
+    f, (across, down) = rows.formats, (rows["stride_w"], rows["stride_h"])
+    convolution = Convolution(
+        name=rows.op, batch=rows["batch"], cin=rows["cin"], cout=rows["cout"], in_h=rows["out_h"] * down, in_w=rows["out_w"] * across, out_h=rows["out_h"],
+        out_w=rows["out_w"], kernel_h=rows["kernel_h"], kernel_w=rows["kernel_w"], stride=maximum(across, down), a=f.a, b=f.b, c=f.c, tiling=_tiling(rows),
+    )  # fmt: skip
+    return ((convolution, 1.0),)
+
+
 def _elementwise(rows: Rows, *, reads: float, instructions: float, by_row: bool = True) -> Calls:
     """`instructions` of the vendor's math library an element: each has an issue slot, which a fused multiply-add fills with two flop."""
     plain = Elementwise(
@@ -234,6 +257,7 @@ def _collective(rows: Rows, *, pattern: str) -> Calls:
 
 POOL_FLOP = 9.0  # of a window of 3 x 3, the usual one: memory decides
 _WIDTHS = ("nope_dim", "rope_dim", "value_dim")
+_GIVEN = (*(f"tile_{d}" for d in MAPPED), *(f"place_{d}" for d in MAPPED), "side")  # a mapping
 _MATRIX, _GRID, _EXCHANGE = ("m", "n", "k"), ("rows", "cols"), ("message_byte", "ranks")
 _FEW_HEADS = Rule("kv_heads is over heads", lambda rows: rows["kv_heads"] <= rows["heads"])
 _SHORT = Rule("kv_len is under q_len", lambda rows: rows["kv_len"] >= rows["q_len"])
@@ -297,6 +321,10 @@ OPERATIONS: dict[str, Operation] = {
     "mla_decode": Operation("attention", ("batch", "heads", "kv_len"), latent_decode, ("q_len", "kv_rank", "rope_dim"), ("kv_dtype",), by_kernel=True),
     **{name: Operation("recurrent", ("batch", "hidden", "seq"), partial(recurrent_layer, gates=gates), ("inputs",)) for name, gates in GATES.items()},
     "ssm_scan": Operation("recurrent", ("batch", "seq", "channels"), selective_scan, ("state_dim",)),
+    "gemm_mapped": Operation("mapped", (*_MATRIX, *_GIVEN), _mapped_product, ("batch",)),
+    "conv_mapped": Operation(
+        "mapped", ("cin", "cout", "out_h", "kernel_h", *_GIVEN), _mapped_convolution, ("batch", "out_w", "kernel_w", "stride_h", "stride_w"),
+    ),
     "add": _map(2.0, 1.0), "sub": _map(2.0, 1.0), "mul": _map(2.0, 1.0), "div": _map(2.0, 10.0), "pow": _map(2.0, 65.0), "where": _map(3.0, 1.0),
     "addu": _scalar(1.0), "subu": _scalar(1.0), "mulu": _scalar(1.0), "divu": _scalar(10.0), "powu": _scalar(65.0),
     "relu": _function(1.0), "tanh": _map(1.0, 20.0), "gelu": _function(25.0), "silu": _function(15.0), "sigmoid": _function(15.0),

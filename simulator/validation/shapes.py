@@ -17,6 +17,7 @@ import numpy as np
 from magnitudes.arrays import as_float
 from simulator.validation.columns import flags, numbers, texts
 from simulator.validation.formats import formats_of
+from simulator.validation.mappings import with_mappings
 from simulator.validation.served import FIRST, STEP
 from simulator.validation.tidy import TEXTS, Table, Unscored, missing_columns, tidy
 
@@ -185,6 +186,26 @@ def _processing_in_memory(file: str, frame: pd.DataFrame) -> Table:
     return tidy(file, frame.assign(device=device, op="attn_near_memory", dtype=dtype, timing="kernel", measured_us=measured_us))
 
 
+GEMMINI_CLOCK_HZ = 1e9  # of our spec: its table counts cycles
+
+
+def _mapped_layers(file: str, frame: pd.DataFrame) -> Table:
+    """DOSA: cycles of layers by given mappings on Gemmini arrays; a layer of one column and one-pixel filters ran as a product."""
+    needed = [c for c in ("cin", "cout", "out_h", "out_w", "kernel_h", "kernel_w") if c not in frame.columns]
+    if needed:
+        raise missing_columns(frame, needed)
+    frame, lost, wrong = with_mappings(frame)
+    product = (numbers(frame["out_w"]) == 1.0) & (numbers(frame["kernel_h"]) == 1.0) & (numbers(frame["kernel_w"]) == 1.0)
+    ours = frame.assign(
+        device="gemmini", op=product.map({True: "gemm_mapped", False: "conv_mapped"}), dtype="int8", timing="kernel",
+        m=frame["out_h"], n=frame["cout"], k=frame["cin"], measured_us=1e6 / GEMMINI_CLOCK_HZ * numbers(frame["rtl_cycles"]),
+    )  # fmt: skip
+    table = tidy(file, ours)
+    of_table = frame.index.isin(table.frame.index)
+    table = table.without(lost[of_table], "a mapping that cannot be read", "mapping")
+    return table.without(wrong[of_table & ~lost], "a mapping whose factors do not multiply to the layer's sizes", "mapping")
+
+
 FUSEMAX_BATCH = 64.0
 # hidden, head, heads, inner (FuseMax, MICRO 2024, its models of BERT-Base, Transformer-XL, T5-small's encoder and XLM)
 FUSEMAX_MODELS = {"BERT": (768, 64, 12, 3072), "TrXL": (1024, 64, 16, 4096), "T5": (512, 64, 8, 2048), "XLM": (2048, 128, 16, 8192)}
@@ -248,7 +269,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape("whole models", "model mode seq batch measured_ms", _whole_models),
     _shape("served models", "model hardware prompt_size batch_size tensor_parallel ttft_ms tpot_ms", _served_models),
     _shape("operators inside models", "FwOps OpName OutputShape measured_us", _model_operators),
-    _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _simulated("no execution model for the spatial array Gemmini yet")),
+    _shape("Gemmini in RTL simulation", "mapping rtl_cycles array_dim", _mapped_layers),
     _shape("processing in memory", "pim_type cycle power_constraint kv_len heads head_dim bytes_per_element", _processing_in_memory),
     _shape("FuseMax", "variant model seq_len latency", _fusemax),
     _shape("FuseMax, array sizes", "variant model PE_dim latency", _fusemax_sizes),

@@ -9,6 +9,7 @@ from magnitudes.arrays import Real, total
 from magnitudes.datatypes import AnyDataType
 from workloads.operators.base import BF16, LoopNest, Operand, Operator, Residency
 from workloads.operators.elementwise import Elementwise, fused_operands
+from workloads.operators.tiling import Tiling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Contraction(Operator):
         ``WEIGHT`` for a linear layer, ``ACTIVATION`` for a product of two activations.
     epilogue : tuple of Elementwise
         Operators fused behind it: their arithmetic is done on the tile, the tensor between is never written.
+    tiling : Tiling, optional
+        The mapping that it runs by, on an array that commands drive; chosen by the machine's law, if not said.
     """
 
     kind: ClassVar[str] = "contraction"
@@ -37,6 +40,7 @@ class Contraction(Operator):
     c: AnyDataType = BF16
     b_residency: Residency = Residency.WEIGHT
     epilogue: tuple[Elementwise, ...] = ()
+    tiling: Tiling | None = None
 
     @property
     def arithmetic(self) -> AnyDataType:

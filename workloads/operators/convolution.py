@@ -9,6 +9,7 @@ from magnitudes.arrays import Real, total
 from magnitudes.datatypes import AnyDataType
 from workloads.operators.base import BF16, LoopNest, Operand, Operator, Residency
 from workloads.operators.elementwise import Elementwise, fused_operands
+from workloads.operators.tiling import Tiling
 
 # What the image, the filters and the product are: to the convolution, to the gradient of its input, to that of its filters.
 OF_GRADIENT = {
@@ -46,6 +47,7 @@ class Convolution(Operator):
     b: AnyDataType = BF16
     c: AnyDataType = BF16
     epilogue: tuple[Elementwise, ...] = ()
+    tiling: Tiling | None = None
     gradient: str = ""
 
     @property
