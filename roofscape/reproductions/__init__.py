@@ -19,6 +19,7 @@ SYSTEMS = {
     "sn40l": "roofscape.reproductions.sn40l",
     "sdpa-dataflow": "roofscape.reproductions.sdpa_dataflow",
     "instinfer": "roofscape.reproductions.instinfer",
+    "gemmini": "roofscape.reproductions.gemmini",
     "attacc": "roofscape.reproductions.attacc",
     "duplex": "roofscape.reproductions.duplex",
     "pim-gpt": "roofscape.reproductions.pim_gpt",

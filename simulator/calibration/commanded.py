@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hardware_specs.schema import SpatialEngine
 from magnitudes.arrays import Column, as_float
-from simulator.calibration import Values, overlaid
+from simulator.calibration import Values, overlaid, read
 from simulator.calibration.command import learn_file
 from simulator.machine import machine_of
 from simulator.spatial.commanded.counts import Counts
@@ -139,6 +139,16 @@ def learn(data: Path, _: int) -> dict[str, Any]:
         "folds": {"gemmini": dict.fromkeys(FIRST)},
         "layers": layers,
     }
+
+
+def left_out_residuals(data: Path) -> Column:
+    """Logarithm of predicted over measured of every row, by the shipped constants that were fitted without its layer's fold."""
+    rows, layers = measured(data), read("commanded")["layers"]
+    found: list[Column] = []
+    for left, values in layers.items():
+        with overlaid({"commanded": values}):
+            found.extend(m.residual()[m.fold == int(left)] for m in rows)
+    return np.concatenate(found)
 
 
 def _mape(residuals: Sequence[Column]) -> float:
