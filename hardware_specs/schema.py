@@ -126,16 +126,16 @@ class SpatialEngine(Engine):
     element_weight_byte, element_input_byte, element_sum_byte : Real, optional
         Registers of one element for weights, inputs and sums, where it keeps more than the one that its dataflow holds.
     requests : Real, optional
-        Requests to memory in flight at once, of an array that commands drive (Gemmini): what follows says how they are served. None elsewhere.
-    answer_clocks : Real
+        Requests to memory in flight at once, of an array that commands drive (Gemmini). None elsewhere, as all that follows, which says how they are served.
+    answer_clocks : Real, optional
         Clocks from a request to its answer, where the system's cache has it.
-    line_byte, bus_byte, memory_bus_byte : Real
+    line_byte, bus_byte, memory_bus_byte : Real, optional
         Largest request, which is a line of that cache; bytes a clock from the cache, and from the memory behind it.
-    cache_byte, cache_ways, last_cache_byte : Real
+    cache_byte, cache_ways, last_cache_byte : Real, optional
         The system's cache, its ways, and a last one on the side of memory.
-    least_rows : Real
+    least_rows : Real, optional
         Rows that one command streams through the array at least.
-    call_clocks, product_call_clocks : Real
+    call_clocks, product_call_clocks : Real, optional
         Clocks in which the host processor calls for one tile of a convolution, and of a product.
     """
 
@@ -153,16 +153,16 @@ class SpatialEngine(Engine):
     element_input_byte: Real | None = None
     element_sum_byte: Real | None = None
     requests: Real | None = None
-    answer_clocks: Real = 0.0
-    line_byte: Real = 64.0
-    bus_byte: Real = 16.0
-    memory_bus_byte: Real = 8.0
-    cache_byte: Real = 0.0
-    cache_ways: Real = 1.0
-    last_cache_byte: Real = 0.0
-    least_rows: Real = 1.0
-    call_clocks: Real = 0.0
-    product_call_clocks: Real = 0.0
+    answer_clocks: Real | None = None
+    line_byte: Real | None = None
+    bus_byte: Real | None = None
+    memory_bus_byte: Real | None = None
+    cache_byte: Real | None = None
+    cache_ways: Real | None = None
+    last_cache_byte: Real | None = None
+    least_rows: Real | None = None
+    call_clocks: Real | None = None
+    product_call_clocks: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from magnitudes.arrays import Real, as_float
 from simulator.machine import Machine, MachineError
 from simulator.spatial.commanded.convolution import convolution_counts
 from simulator.spatial.commanded.counts import Counts
+from simulator.spatial.commanded.drive import drive_of
 from simulator.spatial.commanded.product import product_counts
-from simulator.spatial.commanded.queues import layer_clocks, pace_of, product_call_clocks
+from simulator.spatial.commanded.queues import layer_clocks
 from simulator.spatial.overlap import spatial_engine
 from workloads.operator import Contraction, Convolution
 
@@ -37,12 +38,12 @@ def counts_of(operator: Contraction | Convolution, engine: SpatialEngine) -> Cou
         If the engine does not say how commands are served.
     """
     assert operator.tiling is not None
-    pace_of(engine)
+    drive = drive_of(engine)
     if isinstance(operator, Convolution):
-        return convolution_counts(operator, operator.tiling, engine)
-    return product_counts(operator, operator.tiling, engine)
+        return convolution_counts(operator, operator.tiling, drive)
+    return product_counts(operator, operator.tiling, drive)
 
 
 def counts_clocks(counts: Counts, engine: SpatialEngine, *, product: bool) -> tuple[Real, dict[str, Real]]:
     """Clocks of one image or product, and of each queue alone."""
-    return layer_clocks(counts, product_call_clocks(engine) if product else engine.call_clocks, pace_of(engine))
+    return layer_clocks(counts, drive_of(engine), product=product)

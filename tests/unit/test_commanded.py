@@ -18,7 +18,8 @@ from simulator.calibration import left_out, overlaid
 from simulator.engines import cost_law
 from simulator.machine import MachineError, machine_of
 from simulator.reuse import Reuse
-from simulator.spatial.commanded.caches import crowding, spacing
+from simulator.spatial.commanded.caches import crowding, evicted, spacing
+from simulator.spatial.commanded.drive import drive_of
 from simulator.spatial.commanded.requests import aligned, row_requests
 from simulator.spatial.mapped import counts_clocks, counts_of
 from workloads.operator import Contraction, Convolution, Loop, Tiling
@@ -125,16 +126,24 @@ def test_a_tile_wholly_in_the_padding_wraps_the_counter() -> None:
 
 
 def test_rows_a_power_of_two_apart_crowd_a_cache() -> None:
-    engine = array()  # 1024 sets of 64 B lines
-    assert [spacing(stride, engine) for stride in (64.0, 192.0, 200.0, 4096.0, 2.0**20)] == [1.0, 1.0, 1.0, 64.0, 1024.0]
+    drive = drive_of(array())  # 1024 sets of 64 B lines
+    assert [spacing(stride, drive) for stride in (64.0, 192.0, 200.0, 4096.0, 2.0**20)] == [1.0, 1.0, 1.0, 64.0, 1024.0]
     assert crowding(64.0, 16.0, 64.0) == 64.0 and crowding(64.0, 4096.0, 64.0) == 1.0
+
+
+def test_a_cache_that_replaces_at_random_forgets_by_and_by() -> None:
+    assert evicted(0.5) == evicted(1.0) == 0.0
+    for fill in (1.01, 1.2, 2.0, 5.0, 40.0):
+        gone = evicted(fill)
+        assert gone == pytest.approx(1.0 - np.exp(-gone * fill), abs=5e-4)
+    assert np.all(np.diff(evicted(np.geomspace(0.5, 100.0, 400))) >= -1e-9)  # type: ignore[arg-type]
 
 
 def test_lines_come_from_where_they_were_last_touched() -> None:
     small, middle, large = (counts_of(product(1.0, n, n, 64.0, k=1024.0, c=1024.0), array()).weights for n in (256.0, 1088.0, 4160.0))
     assert (small.last, small.memory) == (0.0, 0.0)  # 64 KiB, in the cache since the run before
-    assert middle.last > 0.0 and middle.memory == 0.0  # 1.2 MB
-    assert large.memory > 0.9 * large.requests and large.last == 0.0  # 17 MB
+    assert middle.last > 0.5 * middle.requests and middle.memory == 0.0  # 1.2 MB
+    assert large.memory > 0.9 * large.requests > 20.0 * large.last  # 17 MB
 
 
 def test_sums_that_are_not_complete_before_the_next_tile_hold_it_up() -> None:
@@ -190,15 +199,15 @@ def test_better_parts_are_never_slower(kind: int) -> None:
 
 
 def test_columns_are_fast() -> None:
-    """200,000 designs a second on two cores: half of it is asked of the one core that runs this."""
+    """200,000 designs a second of one core's own time, whatever else runs on it."""
     for operators in random(16384):
         seconds = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()
             clocks(operators)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
         print(f"{16384 / min(seconds):,.0f} designs/s")
-        assert 16384 / min(seconds) > 100_000
+        assert 16384 / min(seconds) > 200_000
 
 
 def test_what_cannot_be_followed_is_said() -> None:

@@ -25,7 +25,7 @@ def table(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame({**rows, **changes})
 
 
-@pytest.mark.parametrize(("fitted", "mape", "median"), [(False, 0.15, 0.085), (True, 0.125, 0.062)], ids=["documented", "fitted"])
+@pytest.mark.parametrize(("fitted", "mape", "median"), [(False, 0.135, 0.085), (True, 0.11, 0.062)], ids=["documented", "fitted"])
 def test_every_row_is_scored(run: Run, shared: Path, tmp_path: Path, fitted: bool, mape: float, median: float) -> None:
     """Asked for: rank 0.95 and a median error of 30 % from documented constants; the published model has rank 0.97 and a mean error of 26 %."""
     options = ["--csv", str(tmp_path / "rows.csv"), *([] if fitted else ["--left-out"])]
@@ -40,7 +40,7 @@ def test_every_row_is_scored(run: Run, shared: Path, tmp_path: Path, fitted: boo
 
 def test_what_was_fitted_says_how_far_off_it_is_on_layers_left_out() -> None:
     error = provenance("commanded")["error"]["mapped"]
-    assert error["layers_left_out_mape"] < 0.125 and error["in_sample_mape"] <= error["layers_left_out_mape"] <= error["documented_mape"]
+    assert error["layers_left_out_mape"] < 0.11 and error["in_sample_mape"] <= error["layers_left_out_mape"] <= error["documented_mape"]
 
 
 def test_measured_layers_are_never_faster_than_their_array(shared: Path) -> None:

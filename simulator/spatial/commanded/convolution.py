@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hardware_specs.schema import SpatialEngine
 from magnitudes.arrays import Condition, Real, as_float, as_real, ceil, floor, largest, maximum, minimum, smallest, where
 from simulator.spatial.commanded.caches import Layer, missed
 from simulator.spatial.commanded.counts import Counts, Split, blocks, split, streamed
+from simulator.spatial.commanded.drive import Drive
 from simulator.spatial.commanded.requests import ABI_ALIGNED, Rows, row_unit
 from workloads.operator import Convolution
 from workloads.operators.tiling import Tiling
@@ -46,7 +46,7 @@ class Axis:
         )  # fmt: skip
 
 
-def convolution_counts(operator: Convolution, tiling: Tiling, engine: SpatialEngine) -> Counts:
+def convolution_counts(operator: Convolution, tiling: Tiling, drive: Drive) -> Counts:
     """The queues' work for one image."""
     side, kernel, stride = tiling.side, operator.kernel_h, operator.stride
     seen, padding = operator.out_h * stride, floor(operator.kernel_h / 2.0)
@@ -60,12 +60,12 @@ def convolution_counts(operator: Convolution, tiling: Tiling, engine: SpatialEng
         extent, {d: c.tile for d, c in cuts.items()}, {d: c.count for d, c in cuts.items()}, {d: loop.place for d, loop in tiling.loops.items()}, stride
     )
     columns, rows = _axis(across, r, stride, padding, seen, side), _axis(down, s, stride, padding, seen, side)
-    lacking, line = missed(layer, engine), engine.line_byte
-    pixel, weight = (Rows(cut, row_unit(side, engine), ABI_ALIGNED) for cut in (cin, cout))
+    lacking, line = missed(layer, drive), drive.line_byte
+    pixel, weight = (Rows(cut, row_unit(side, drive), ABI_ALIGNED) for cut in (cin, cout))
     result = Rows(cout, side, ABI_ALIGNED)
     filters, runs = across.count * down.count * kernel * kernel, out * across.each(blocks(side))
     held_blocks = cout.each(blocks(side)) * cin.each(blocks(side)) * kernel * kernel
-    first = down.count * across.each(lambda x: maximum(side, engine.least_rows) - maximum(minimum(x, side), engine.least_rows))
+    first = down.count * across.each(lambda x: maximum(side, drive.least_rows) - maximum(minimum(x, side), drive.least_rows))
     return Counts(
         tiles=across.count * down.count * cout.count * cin.count * r.count * s.count,
         sums=cin.count * r.count * s.count,
@@ -75,7 +75,7 @@ def convolution_counts(operator: Convolution, tiling: Tiling, engine: SpatialEng
         results=result.moved(out * out, runs, line),
         padding_rows=cout.count * pixel.pieces * (rows.inside * columns.padding + rows.padding * (columns.inside + columns.padding)),
         cleared_rows=result.pieces * out * out,
-        execute_clocks=held_blocks * (out * across.each(streamed(side, engine.least_rows)) + first),
+        execute_clocks=held_blocks * (out * across.each(streamed(side, drive.least_rows)) + first),
         side=side,
     )
 
@@ -84,14 +84,13 @@ def _axis(results: Split, filters: Split, stride: Real, padding: Real, seen: Rea
     """What tiles of results and of the filter need along one axis; those between the first and the last reach over no edge."""
     width = results.tile * stride + filters.tile - 1.0
     between = Axis(width, 0.0, ceil(width / side), 0.0)
-    total = Axis(0.0, 0.0, 0.0, 0.0)
+    total = Axis(0.0, 0.0, 0.0, 0.0).plus(filters.count * maximum(results.count - 2.0, 0.0), between)
+    others, last_begin = minimum(results.count - 1.0, 1.0), (results.count - 1.0) * results.tile * stride
+    last_width = results.last * stride + filters.tile - 1.0
     for j in range(int(most(filters.count))):
         begin = j * filters.tile - padding
-        first = _tile(width, begin, seen, side)
-        final = _tile(results.last * stride + filters.tile - 1.0, begin + (results.count - 1.0) * results.tile * stride, seen, side)
         there = where(as_real(float(j)) < filters.count, 1.0, 0.0)
-        total = total.plus(there * minimum(results.count - 1.0, 1.0), first)
-        total = total.plus(there * maximum(results.count - 2.0, 0.0), between).plus(there, final)
+        total = total.plus(there * others, _tile(width, begin, seen, side)).plus(there, _tile(last_width, begin + last_begin, seen, side))
     return total
 
 

@@ -6,10 +6,10 @@ as the array. Its arrays are aligned to the array's rows.
 
 from __future__ import annotations
 
-from hardware_specs.schema import SpatialEngine
 from magnitudes.arrays import Real, floor, maximum, where
 from simulator.spatial.commanded.caches import Layer, missed
 from simulator.spatial.commanded.counts import Counts, Split, blocks, split
+from simulator.spatial.commanded.drive import Drive
 from simulator.spatial.commanded.requests import Rows, row_unit
 from workloads.operator import Contraction
 from workloads.operators.tiling import Tiling
@@ -17,7 +17,7 @@ from workloads.operators.tiling import Tiling
 BLOCK = 16.0  # rows by which the program divides a tile
 
 
-def product_counts(operator: Contraction, tiling: Tiling, engine: SpatialEngine) -> Counts:
+def product_counts(operator: Contraction, tiling: Tiling, drive: Drive) -> Counts:
     """The queues' work for one product."""
     side = tiling.side
     m, n, k = (
@@ -29,8 +29,8 @@ def product_counts(operator: Contraction, tiling: Tiling, engine: SpatialEngine)
     extent: dict[str, Real] = {"p": operator.m, "q": 1.0, "k": operator.n, "c": operator.k, "r": 1.0, "s": 1.0}
     layer = Layer(extent, {d: c.tile for d, c in cuts.items()}, {d: c.count for d, c in cuts.items()}, {d: o.place for d, o in tiling.loops.items()})
     row_blocks, sum_blocks = m.each(blocks(side)), k.each(blocks(side))
-    lacking, line = missed(layer, engine), engine.line_byte
-    inputs, columns = (Rows(cut, row_unit(side, engine), 0) for cut in (k, n))
+    lacking, line = missed(layer, drive), drive.line_byte
+    inputs, columns = (Rows(cut, row_unit(side, drive), 0) for cut in (k, n))
     return Counts(
         tiles=m.count * n.count * k.count,
         sums=k.count,
@@ -40,13 +40,13 @@ def product_counts(operator: Contraction, tiling: Tiling, engine: SpatialEngine)
         results=columns.moved(operator.m, row_blocks, line),
         padding_rows=0.0,
         cleared_rows=0.0,
-        execute_clocks=n.each(blocks(side)) * sum_blocks * _rows_clocks(operator.m, m, row_blocks, side, engine),
+        execute_clocks=n.each(blocks(side)) * sum_blocks * _rows_clocks(operator.m, m, row_blocks, side, drive),
         side=side,
     )
 
 
-def _rows_clocks(rows: Real, m: Split, row_blocks: Real, side: Real, engine: SpatialEngine) -> Real:
+def _rows_clocks(rows: Real, m: Split, row_blocks: Real, side: Real, drive: Drive) -> Real:
     """Clocks in which all rows stream past one block of weights; the first block of a tile brings its weights along, which take the whole side."""
-    whole = maximum(side, engine.least_rows)
-    rest = maximum(rows - (row_blocks - 1.0) * side, engine.least_rows)
+    whole = maximum(side, drive.least_rows)
+    rest = maximum(rows - (row_blocks - 1.0) * side, drive.least_rows)
     return (row_blocks - 1.0) * whole + where(m.last > side, rest, whole)

@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware_specs.schema import SpatialEngine
 from magnitudes.arrays import Column, Real, as_float, ceil, floor, maximum, minimum, where
 from magnitudes.errors import InputError
 from simulator.spatial.commanded.caches import NOTHING, Missed
 from simulator.spatial.commanded.counts import Split, Stream, blocks
+from simulator.spatial.commanded.drive import Drive
 
 LINE, BEAT = 64, 16  # bytes: of the largest request, and of a clock on the bus
 LONGEST = 256  # bytes of a row that one command moves: a line, or the side of the largest array
@@ -70,9 +70,9 @@ def all_row_requests(cut: Split, unit: Real, stride: Real, offset: int) -> tuple
     return (cut.count - 1.0) * requests + last, (cut.count - 1.0) * beats + last_beats
 
 
-def row_unit(side: Real, engine: SpatialEngine) -> Real:
+def row_unit(side: Real, drive: Drive) -> Real:
     """Bytes of a row that one load moves: as many blocks of the array's side as fit a line, at least one."""
-    return side * maximum(floor(engine.line_byte / side), 1.0)
+    return side * maximum(floor(drive.line_byte / side), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
