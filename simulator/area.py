@@ -6,7 +6,7 @@ What a die has besides (control, interconnect, interfaces) is not counted, so th
 from __future__ import annotations
 
 from hardware_specs.schema import Chip, Engine, KernelEngine, SpatialEngine
-from magnitudes.arrays import Real, largest, total
+from magnitudes.arrays import Real, largest, minimum, total
 from simulator.energy import ACCUMULATES, node_of
 from simulator.energy_tables import components
 from simulator.scaling import area_factor
@@ -20,18 +20,27 @@ def engine_area(engine: Engine, node_m: Real) -> dict[str, Real]:
     table = components()["area"]
     factor = area_factor(node_m)
     matrix = [_pairs(rate, engine) * _multiply_add_m2(name) for name, rate in engine.matrix_flop_per_s.items() if name in table["multiply"]]
-    vector = [_pairs(rate, engine) * _multiply_add_m2(name) for name, rate in engine.vector_flop_per_s.items() if name in table["multiply"]]
+    vector = [_lanes(rate, engine) * _multiply_add_m2(name) for name, rate in engine.vector_flop_per_s.items() if name in table["multiply"]]
     parts: dict[str, Real] = {}
     if matrix:
         parts["matrix"] = largest(matrix) * factor  # narrower formats share the units of the widest
     if vector:
         parts["vector"] = largest(vector) * factor
     if isinstance(engine, SpatialEngine):
-        parts["registers"] = engine.arrays * engine.rows * engine.columns * ELEMENT_BIT * table["register_bit"] * factor
+        elements = engine.arrays * engine.rows * engine.columns
+        parts["registers"] = elements * ELEMENT_BIT * table["register_bit"] * factor
+        if engine.element_exponential is not None:  # elements look for maxima, too: a comparator of 16 bits is two adders of 8
+            parts["comparators"] = elements * 2.0 * table["add"]["int8"] * factor
     if isinstance(engine, KernelEngine):
         stored = total(b for b in (engine.register_byte, engine.shared_byte) if b is not None)
         parts["registers"] = engine.multiprocessors * stored * 8.0 * table["sram_bit"] * factor
     return parts
+
+
+def _lanes(flop_per_s: Real, engine: Engine) -> Real:
+    """Multiply-adders of the vector units: no more than lanes, where an array's elements do such work besides."""
+    pairs = _pairs(flop_per_s, engine)
+    return pairs if not isinstance(engine, SpatialEngine) or engine.element_exponential is None else minimum(pairs, engine.vector_lanes)
 
 
 def _pairs(flop_per_s: Real, engine: Engine) -> Real:

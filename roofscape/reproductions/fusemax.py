@@ -13,8 +13,9 @@ from pandas import read_parquet
 from hardware_specs.catalog import find_system
 from hardware_specs.fields import with_values
 from magnitudes.arrays import Column
-from roofscape.reproductions.claim import Claim, Found, points, within
+from roofscape.reproductions.claim import Claim, Found, number, points, within
 from roofscape.reproductions.shared import Shared
+from simulator.area import chip_area_m2
 from simulator.engines import cost_law
 from simulator.machine import machine_of
 from simulator.reuse import Reuse
@@ -107,6 +108,29 @@ def _quantity(shared: Shared, variant: str, quantity: str, *, whole: bool) -> Co
     return attention + getattr(_points(shared.path(LINEAR[variant])), quantity) if whole else attention
 
 
+def _end(before: str, pick: Callable[[Column], float], *, whole: bool, length: str = "") -> Callable[[Shared], Found]:
+    """An end, or a mean, of the speed-ups over a variant; at one length, if said."""
+
+    def ours(shared: Shared) -> Found:
+        lengths = read_parquet(shared.path(ATTENTION["binding"]))["seq_len"].to_numpy()
+        ratio = _quantity(shared, before, "time_s", whole=whole) / _quantity(shared, "binding", "time_s", whole=whole)
+        kept = ratio[lengths == length] if length else ratio
+        return Found(float(pick(kept)), f"{len(kept)} points")
+
+    return ours
+
+
+def _smaller(_: Shared) -> float:
+    """Area that FuseMax's chip takes less than FLAT's, by the template [%]."""
+    fusemax, flat = (number(chip_area_m2(find_system(name).chip)) for name in ("fusemax-cloud", "flat-cloud"))
+    return 100.0 * (1.0 - fusemax / flat)
+
+
+def _end_claim(what: str, published: float, before: str, pick: Callable[[Column], float], *, whole: bool, length: str = "") -> Claim:
+    needs = (ATTENTION[before], ATTENTION["binding"], *((LINEAR[before], LINEAR["binding"]) if whole else ()))
+    return Claim("fusemax", what, published, "x", WHERE, "A", within(0.02), "prediction", _end(before, pick, whole=whole, length=length), needs=needs)
+
+
 def _gain_claim(before: str, published: float, quantity: str, *, whole: bool) -> Claim:
     part = "end to end" if whole else "attention"
     needs = (ATTENTION[before], ATTENTION["binding"], *((LINEAR[before], LINEAR["binding"]) if whole else ()))
@@ -153,4 +177,12 @@ CLAIMS = (
     _gain_claim("unfused", 0.767, "energy_j", whole=False),
     _gain_claim("flat", 0.833, "energy_j", whole=True),
     _gain_claim("unfused", 0.821, "energy_j", whole=True),
+    _end_claim("attention over FLAT: least speed-up", 3.44, "flat", np.min, whole=False),
+    _end_claim("attention over FLAT: largest speed-up", 8.57, "flat", np.max, whole=False),
+    _end_claim("end to end over FLAT at 1 M tokens: mean speed-up", 7.5, "flat", np.mean, whole=True, length="1M"),
+    _end_claim("end to end over unfused attention at 1 M tokens: mean speed-up", 10.0, "unfused", np.mean, whole=True, length="1M"),
+    Claim(
+        "fusemax", "area less than FLAT", 6.4, "%", "MICRO 2024, evaluation of area", "Q", within(0.0), "bound", _smaller, limit="ceiling", reach=0.3,
+        remark="ours counts arithmetic, registers, comparators and buffers: what both have besides makes the difference smaller",
+    ),
 )  # fmt: skip
