@@ -222,7 +222,7 @@ FUSION = (
     *(Claim("sn40l", f"sections started by hardware, {phase} of {model}", STARTS[phase], "x", f"{WHERE}, Figure 10: range over the benchmarks", "Q",
             within(0.05), "fit", _hardware_start(model, phase), latents=(START_LATENT,), remark=LONG_STEP)
       for phase in STARTS for model in BENCHMARKS),
-    Claim("sn40l", "share of HBM's peak that fused decoding reaches", 85.0, "%", f"{WHERE}, section on decoding", "Q", within(0.05), "prediction", _memory_share,
+    Claim("sn40l", "share of HBM's peak that fused decoding reaches", 85.0, "%", f"{WHERE}, on decoding", "Q", within(0.05), "prediction", _memory_share,
           remark="what HBM sustains is taken from the paper; starts, fills and exchanges are ours"),
     Claim("sn40l", "sections without and with fusion, prefill of llama-2-7b", 11.0, "x", f"{WHERE}, Figure 11", "Q", within(0.1), "prediction",
           _sections_ratio),
