@@ -7,4 +7,4 @@ from explorers.space.space import DesignSpace
 
 def can_be_proved(space: DesignSpace) -> bool:
     """Whether `exact` takes a space: one objective, and formulas that can be read as intervals."""
-    return len(space.objectives) == 1 and hasattr(space.problem, "formula")
+    return len(space.objectives) == 1 and space.evaluator.symbolic

@@ -41,6 +41,7 @@ class DramController:
     requests: int = REQUESTS
     seed: int = 0
 
+    symbolic = False
     KEYS = ("trace", "requests", "trace_seed")
 
     @classmethod
@@ -116,6 +117,10 @@ class DramProblem:
             return readable[name]
 
         return self.space.formulas(read) | {FEASIBLE: np.ones(rows, dtype=bool)}
+
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: every design is served as it is."""
+        return ()
 
     def _settings(self, name: str, values: Mapping[str, Column]) -> Any:
         axis = next(a for a in self.space.axes if a.path == name)

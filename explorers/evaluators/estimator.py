@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ NAME = "name"  # the unit of what is no number
 NAMES = ("model", "machine", "activation_dtype", "kv_dtype", "fidelity", "timing")
 MODEL = "model."
 PROGRAMS = 256  # compiled questions that are kept
+NOTED = 64  # combinations of names whose notes are told
 DEGREES = ("tp", "pp", "ep", "dp")
 BOOLEAN = {"type": "boolean"}
 
@@ -77,6 +79,7 @@ class Estimator:
     spill: bool = False
     correction: bool = True
 
+    symbolic = True
     KEYS = ("model", "machine", "scenario", "parallelism", "formats", "hardware", "estimator")
 
     @classmethod
@@ -267,6 +270,15 @@ class EstimatorProblem:
         read = _reading(readable, question, design, result)
         return self.space.formulas(read, sides=sides) | {FEASIBLE: result.feasible}
 
+    def notes(self) -> tuple[str, ...]:
+        """What the law says of its answers, for the first combinations of names: where it had nothing finer than the roofline, what a chip lacks."""
+        found: dict[str, None] = {}
+        for structure in islice(self.structures(), NOTED):
+            names = {a.path: _value_of(a, v) for a, v in zip(self.structural, structure, strict=True)}
+            question, design = self._asked(names, {a.name: a.column[:1] for a in self.numeric})  # a column: a row that cannot be is no error
+            found |= dict.fromkeys(question.estimate(design).notes)
+        return tuple(found)
+
     def _program(self, structure: tuple[float, ...]) -> Program:
         return compiled(*self.formula(structure))
 
@@ -294,11 +306,15 @@ class EstimatorProblem:
 
     def question(self, places: Any) -> tuple[Question, dict[str, Any]]:
         """The question and the design (values by path) behind one row of places: to estimate it in full, or to write its spec."""
-        shown = {a.path: a.values[int(p)] for a, p in zip(self.space.axes, places, strict=True)}
-        names = {a.path: _value_of(a, shown[a.path]) for a in self.structural}
+        shown = {a.name: a.values[int(p)] for a, p in zip(self.space.axes, places, strict=True)}
+        return self._asked({a.path: _value_of(a, shown[a.name]) for a in self.structural}, {a.name: shown[a.name] for a in self.numeric})
+
+    def _asked(self, names: Mapping[str, float | str], values: Mapping[str, Any]) -> tuple[Question, dict[str, Any]]:
+        """The question and the design for names of the structural axes, by path, and values (or columns) of the others, by name."""
         question = self.estimator.question(names, self.data_types)
-        readable: dict[str, Any] = {a.name: Named(a.labels, shown[a.path]) if a.labels else shown[a.path] for a in self.space.axes}
-        design: dict[str, Any] = {a.path: shown[a.path] for a in self.numeric}
+        readable: dict[str, Any] = {a.name: Named((str(names[a.path]),), 0.0) if a.labels else names[a.path] for a in self.structural}
+        readable |= {a.name: Named(a.labels, values[a.name]) if a.labels else values[a.name] for a in self.numeric}
+        design: dict[str, Any] = {a.path: values[a.name] for a in self.numeric}
         for path, tie in self.space.tied.items():
             design[path] = tie.value(lambda name: _read_axis(name, readable | {"chips": question.system.chips}, self.space))
         return question, design

@@ -22,6 +22,11 @@ def _shipped(name: str) -> DesignSpace:
     return load_space(SHIPPED / f"{name}.yaml")
 
 
+def outlines() -> list[DesignSpace]:
+    """The shipped spaces as their files say them, none of whose formulas is tried: enough to tell names, axes, sizes and objectives."""
+    return [load_space(SHIPPED / f"{name}.yaml", tried=False) for name in space_names()]
+
+
 def find_space(name: str | Path) -> DesignSpace:
     """A shipped space by name, or one from the path of its file.
 

@@ -27,7 +27,7 @@ MOST_VALUES = 1_000_000
 Tree = dict[str, Any]
 
 
-def read_space(text: str, where: str) -> DesignSpace:
+def read_space(text: str, where: str, *, tried: bool = True) -> DesignSpace:
     """A space from the text of its file.
 
     Parameters
@@ -36,6 +36,8 @@ def read_space(text: str, where: str) -> DesignSpace:
         YAML.
     where : str
         What messages call the file.
+    tried : bool
+        Whether the formulas are put to the evaluator, so that mistakes show at once; it is not needed to tell axes and sizes.
 
     Raises
     ------
@@ -50,6 +52,8 @@ def read_space(text: str, where: str) -> DesignSpace:
         raise SpaceError(f"{where}: a space is a mapping with {', '.join(KEYS)}")
     mistakes: list[str] = []
     space = _space(tree, mistakes)
+    if tried and space is not None:
+        _caught(lambda: space.problem, "", mistakes)
     if mistakes or space is None:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise SpaceError("\n  - ".join([f"{where}: {count}", *mistakes]))
@@ -81,12 +85,10 @@ def _space(tree: Tree, mistakes: list[str]) -> DesignSpace | None:
         mistakes.append("objectives: none; say what is wanted, such as [minimise tpot_s]")
     if mistakes:
         return None
-    space = DesignSpace(
+    return DesignSpace(
         str(tree.get("space", "space")), str(tree.get("about", "")), tuple(axes), tuple(goals), evaluator, tuple(limits), tied, derived,
         tuple(str(n) for n in tree.get("report") or ()), {str(k): float(v) for k, v in (tree.get("reference") or {}).items()},
     )  # fmt: skip
-    _caught(lambda: space.problem, "", mistakes)
-    return space
 
 
 def _caught(action: Any, path: str, mistakes: list[str]) -> Any:
@@ -239,14 +241,14 @@ def _axis_tree(axis: Axis) -> Tree:
     return tree
 
 
-def load_space(path: Path) -> DesignSpace:
-    """A space from its file.
+def load_space(path: Path, *, tried: bool = True) -> DesignSpace:
+    """A space from its file, as `read_space`.
 
     Raises
     ------
     SpaceError
     """
     try:
-        return read_space(path.read_text(encoding="utf-8"), str(path))
+        return read_space(path.read_text(encoding="utf-8"), str(path), tried=tried)
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"cannot read {path}: {error}") from None

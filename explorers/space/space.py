@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,21 @@ class Problem(Protocol):
         """Figures by name for the designs with these values of the axes: those that `DesignSpace.formulas` yields, and ``feasible``."""
         ...
 
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the figures should know."""
+        ...
+
 
 class Evaluator(Protocol):
-    """What is behind a space: it knows which fields there are, and what they lead to."""
+    """What is behind a space: it knows which fields there are, and what they lead to.
+
+    Attributes
+    ----------
+    symbolic : bool
+        Whether its problems give formulas that can be read as intervals, besides running them.
+    """
+
+    symbolic: ClassVar[bool]
 
     def unit(self, path: str) -> str:
         """Name of the field that a path sets, whose suffix is its unit.
@@ -255,6 +267,11 @@ class DesignSpace:
         raise SpaceError(f"{axis.name} cannot be {given!r}; give one of {_some(axis)}")
 
     # figures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its figures should know, as the evaluator's law says."""
+        return tuple(self.problem.notes())
 
     @cached_property
     def problem(self) -> Problem:

@@ -13,7 +13,7 @@ from typing import Any
 from explorers.base import EXPLORERS, SOLVERS, explorer_class, explorer_names, hyperparameters, loaded
 from explorers.exactness import can_be_proved
 from explorers.race import lottery, race
-from explorers.space.catalog import find_space, space_names
+from explorers.space.catalog import find_space, outlines, space_names
 from explorers.space.feasibility import feasibility
 from explorers.space.json_schema import space_schema
 from explorers.space.space import DesignSpace
@@ -133,7 +133,7 @@ def _number(values: list[str]) -> Any:
 
 def listed() -> list[dict[str, Any]]:
     """The shipped spaces as ``--list --json`` prints them."""
-    return [_described(find_space(name)) for name in space_names()]
+    return [_described(space) for space in outlines()]
 
 
 def _described(space: DesignSpace) -> dict[str, Any]:

@@ -24,7 +24,10 @@ def run(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     size = sum(store.part(i).stat().st_size for i in range(store.parts))
     if options.json:
-        print(json.dumps({"folder": str(store.folder), "space": space.name, "designs": store.manifest["designs"], "parts": store.parts, "seconds": seconds}))
+        told = {"folder": str(store.folder), "space": space.name, "designs": store.manifest["designs"], "parts": store.parts, "seconds": seconds}
+        print(json.dumps(told | {"notes": list(space.notes)}))
         return
     print(f"{store.folder}: {store.manifest['designs']:,} designs of {space.name} in {store.parts} parts, {size / 1e6:.1f} MB, {seconds:.1f} s")
+    for note in space.notes:  # asked here: the same however many processes scored the designs
+        print(f"note: {note}")
     print(f"next: roofscape query {store.folder} --pareto {','.join(o.name for o in space.objectives)}")

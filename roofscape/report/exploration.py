@@ -71,7 +71,7 @@ def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     if best is None or best.best is None:
         console().print(Text(f"no feasible design was found; {studies[0].note}", style="red"))
         return
-    for note in dict.fromkeys(s.note for s in studies if s.note):
+    for note in dict.fromkeys([*(s.note for s in studies if s.note), *space.notes]):
         console().print(Text(f"note: {note}", style="yellow"))
     console().print()
     axes = {a.name: a for a in space.axes}
