@@ -52,7 +52,12 @@ class ModelEntry:
 
 def model_names() -> list[str]:
     """Names of all shipped models."""
-    return sorted(f.stem for f in SHIPPED.glob("*.json"))
+    return list(_shipped())
+
+
+@cache
+def _shipped() -> tuple[str, ...]:
+    return tuple(sorted(f.stem for f in SHIPPED.glob("*.json")))
 
 
 @cache
@@ -105,9 +110,7 @@ def _shipped_name(name: str) -> str:
     ------
     NameMiss
     """
-    shipped = model_names()
-    named = {n: n for n in shipped} | _OTHER_NAMES
-    by_key = {_key(n): model for n, model in named.items()}
+    named, by_key = _named(), _by_key()
     for spelling in _spellings(name):
         if _key(spelling) in by_key:
             return by_key[_key(spelling)]
@@ -116,6 +119,17 @@ def _shipped_name(name: str) -> str:
         return members[0]
     hint = "(`roofscape workloads` lists all; the path of a Hugging Face config.json or of an ONNX file works too)"
     raise NameMiss("model", name, kin(name, named), hint)
+
+
+@cache
+def _named() -> dict[str, str]:
+    """Every name that means a shipped model, and which."""
+    return {n: n for n in _shipped()} | _OTHER_NAMES
+
+
+@cache
+def _by_key() -> dict[str, str]:
+    return {_key(n): model for n, model in _named().items()}
 
 
 def _key(name: str) -> str:

@@ -1,0 +1,106 @@
+"""Every shipped model on every shipped chip, at both fidelities: ``python benchmarks/cross_product.py``.
+
+Each pair is estimated as a user's command does it, in its model's usual scenario; an exception, a time that is no number or a tile answer below
+the roofline is a fault, and the exit code tells. Winograd's convolutions multiply up to four times less than the roofline counts: that much is
+theirs. ``--models 60 --chips 90`` takes evenly spread ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import roofscape as rs
+from hardware_specs.catalog import chip_names
+from workloads.catalog import model_names
+from workloads.operator import Convolution
+
+ROUNDING = 1e-9
+WINOGRAD = 4.0  # F(4x4, 3x3): 36 multiplications for 144 (Lavin and Gray, CVPR 2016)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What came of one model on one chip.
+
+    Parameters
+    ----------
+    fidelity : str
+        What the finer of the two answers says that it is.
+    fault : str
+        What is wrong; nothing if nothing is.
+    winograd : bool
+        Whether it is faster than its roofline, by convolutions that multiply less.
+    """
+
+    model: str
+    chip: str
+    fidelity: str
+    fault: str = ""
+    winograd: bool = False
+
+
+def pair(model: str, chip: str) -> Pair:
+    """One model on one chip, at both fidelities."""
+    try:
+        tile, roof = rs.estimate(model, on=chip), rs.estimate(model, on=chip, fidelity="roofline")
+    except Exception as error:  # any exception is what is looked for
+        return Pair(model, chip, "", f"{type(error).__name__}: {error}")
+    tile_s, roof_s = float(tile.time_s), float(roof.time_s)
+    if not (math.isfinite(tile_s) and roof_s > 0.0):
+        return Pair(model, chip, tile.fidelity, f"{tile_s} s at tile, {roof_s} s at roofline")
+    if tile_s >= roof_s * (1.0 - ROUNDING):
+        return Pair(model, chip, tile.fidelity)
+    if tile_s * WINOGRAD >= roof_s and any(isinstance(c.operator, Convolution) for c in roof.costs):
+        return Pair(model, chip, tile.fidelity, winograd=True)
+    return Pair(model, chip, tile.fidelity, f"tile {tile_s:.4g} s is below the roofline's {roof_s:.4g}")
+
+
+def on_all(chips: Sequence[str], model: str) -> list[Pair]:
+    """One model on all chips."""
+    return [pair(model, chip) for chip in chips]
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """So many names, evenly spread."""
+    count = min(count, len(names))
+    return [names[i * len(names) // count] for i in range(count)]
+
+
+def pairs(models: Sequence[str], chips: Sequence[str], workers: int) -> Iterator[Pair]:
+    """All pairs, a model at a time."""
+    with ProcessPoolExecutor(workers) as pool:
+        for found in pool.map(partial(on_all, chips), models):
+            yield from found
+
+
+def main() -> int:
+    """Print what was found; the exit code is 1 where a pair has a fault."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=10**6, metavar="N")
+    parser.add_argument("--chips", type=int, default=10**6, metavar="N")
+    parser.add_argument("--workers", type=int, default=2, metavar="N")
+    options = parser.parse_args()
+    models, chips = spread(model_names(), options.models), spread(chip_names(), options.chips)
+    start = time.perf_counter()
+    found = list(pairs(models, chips, options.workers))
+    seconds = time.perf_counter() - start
+    faults = [p for p in found if p.fault]
+    print(f"{len(models)} models x {len(chips)} chips: {len(found):,} pairs, both fidelities, {seconds:.0f} s on {options.workers} processes")
+    print("answers: " + ", ".join(f"{n:,} {fidelity or 'none'}" for fidelity, n in Counter(p.fidelity for p in found).items()))
+    print(f"faster than the roofline by Winograd's convolutions: {sum(p.winograd for p in found)}")
+    for p in faults:
+        print(f"{p.model} on {p.chip}: {p.fault}")
+    print("no fault" if not faults else f"{len(faults)} faults")
+    return bool(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
