@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from hardware_specs.schema import NearMemoryEngine
 from magnitudes.arrays import Real, ceil, floor, maximum, minimum
+from simulator.cost import fastest
 from simulator.machine import Machine
 from simulator.near_memory.layout import COLUMNS, ROWS, HeadShare, head_share, ports, row_columns, turns_and_reads, width_units
 from simulator.near_memory.timeline import exposed_s, interval_s, short_s
@@ -75,10 +76,20 @@ class Columns:
 
 
 def attention_parts(operator: Attention, engine: NearMemoryEngine, machine: Machine) -> tuple[Real, dict[str, Real]]:
-    """Time of attention without refresh, what columns, row switches, bus and softmax unit take of it [s], and the commands of the fullest unit."""
+    """Time of attention without refresh, what columns, row switches, bus and softmax unit take of it [s], and the commands of the fullest unit.
+
+    Where units can hold columns, queries of a head share them or come one group after the other, as partners: whichever is done first.
+    """
+    turns, reads = turns_and_reads(operator.q_len * operator.heads / operator.kv_heads, engine)  # of a head's keys
+    if engine.held_vectors is None:
+        return _heads(operator, turns, reads, engine, machine)
+    return fastest([_heads(operator, turns, reads, engine, machine), _heads(operator, turns, turns, engine, machine)])
+
+
+def _heads(operator: Attention, turns: Real, reads: Real, engine: NearMemoryEngine, machine: Machine) -> tuple[Real, dict[str, Real]]:
+    """All heads, their columns multiplied and read so often."""
     positions = operator.pairs / operator.q_len  # the mean over the queries of a causal prompt
     share = head_share(positions, operator.head_dim, operator.state.byte, engine)
-    turns, reads = turns_and_reads(operator.q_len * operator.heads / operator.kv_heads, engine)  # of a head's keys
     waves, together = ceil(operator.batch * operator.kv_heads / engine.channels) * reads, turns / reads
     moves, columns = _moves(share, together, engine), _columns(share, together, engine)
     softmax_s = operator.vector_flop / (operator.batch * operator.kv_heads * reads) * engine.channels / machine.vector_flop_per_s(operator.arithmetic)
