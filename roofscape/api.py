@@ -26,7 +26,7 @@ from workloads.catalog import find_model
 from workloads.draft_heads import DraftHead, Eagle, Medusa, head_for, names_head
 from workloads.fusing import fusing
 from workloads.model import GraphModel, Model
-from workloads.scenario import Diffusion, Images, Inference, Prefill, Samples, Scenario
+from workloads.scenario import SCENARIOS, Diffusion, Images, Inference, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision, precision
 from workloads.speculation import Speculating
 
@@ -252,13 +252,9 @@ def estimate(
     'hbm'
     """
     how: dict[str, Any] = {
-        "fidelity": fidelity,
-        "timing": timing,
-        "spill": spill,
-        "correction": correction,
-        "coprocess": coprocess,
-        "overlap": overlap,
-    } | _behind(offload)
+        "fidelity": fidelity, "timing": timing, "spill": spill, "correction": correction, "coprocess": coprocess, "overlap": overlap,
+        "offload": Offload.read(offload) if isinstance(offload, str) else offload,
+    }  # fmt: skip
     of = model(of, dims=dims, inputs=inputs)
     dtype = native_dtype(of) if dtype is None else dtype
     q = question(of, on, scenario, tp=tp, pp=pp, ep=ep, dp=dp, set=set, draft=draft, lora=lora, fuse=fuse, **how)
@@ -268,11 +264,6 @@ def estimate(
     if sparsity is not None:
         numbers = replace(numbers, weight=sparse(numbers.weight, sparsity))
     return spine.estimate(q.model, q.system, q.scenario, q.cut, numbers, mapping=mappings(mapping) if isinstance(mapping, str) else mapping, **how)
-
-
-def _behind(offload: str | Offload | None) -> dict[str, Any]:
-    """The option that says what lies behind main memory."""
-    return {"offload": Offload.read(offload) if isinstance(offload, str) else offload}
 
 
 def question(
@@ -319,22 +310,15 @@ def question(
     """
     found, machine = _serving(model(of), on, lora, draft, fuse), system(on)
     if scenario is not None and not isinstance(scenario, Scenario):
-        raise InputError(
-            f"{scenario!r} is no scenario; give Prefill, Decode, Inference, MixedBatch, Images, Diffusion or Samples, such as Decode(batch=32, context=2048)"
-        )
+        known = ", ".join(s.__name__ for s in SCENARIOS.values())
+        raise InputError(f"{scenario!r} is no scenario; give one of {known}, such as Decode(batch=32, context=2048)")
     machine = with_values(machine, set) if set else machine
     whole = tp is None and all(isinstance(d, int | float) and d == 1 for d in (pp, ep, dp))
     cut = default_cut(found, machine) if whole else Parallelism(1.0 if tp is None else tp, pp, ep, dp)
-    asked = scenario or default_scenario(found)
-    how: dict[str, Any] = {
-        "fidelity": fidelity,
-        "timing": timing,
-        "spill": spill,
-        "correction": correction,
-        "coprocess": coprocess,
-        "overlap": overlap,
-    } | _behind(offload)
-    return Question(found, machine, asked, cut, data_types, sparsity=sparsity, activation_dtype=activation_dtype, kv_dtype=kv_dtype, **how)
+    return Question(
+        found, machine, scenario or default_scenario(found), cut, data_types, fidelity, timing, spill, correction, coprocess, overlap,
+        Offload.read(offload) if isinstance(offload, str) else offload, sparsity, activation_dtype, kv_dtype,
+    )  # fmt: skip
 
 
 def draft_of(of: Model, draft: str | Model | DraftHead) -> Model | DraftHead:

@@ -26,7 +26,8 @@ from simulator.unserved import unserved_notes
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
 from workloads.model import Model, notes_of
-from workloads.scenario import Pass, Scenario
+from workloads.passes import Pass
+from workloads.scenario import Scenario
 from workloads.sharding import Parallelism, Precision
 
 

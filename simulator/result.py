@@ -15,7 +15,8 @@ from simulator.confidence.spread import Spread
 from simulator.cost import NEVER_S, Cost, largest_part
 from simulator.memory import MemoryUse
 from workloads.graph import Workload
-from workloads.scenario import Inference, Pass, Scenario, Train
+from workloads.passes import Pass
+from workloads.scenario import Inference, Scenario, Train
 from workloads.sharding import Parallelism
 
 if TYPE_CHECKING:
@@ -129,16 +130,20 @@ class Estimate:
     @property
     def mfu(self) -> Real | None:
         """Share of the chips' peak that is work of the model in a step of training, once forward and twice backward; None in other scenarios."""
-        from simulator.training.utilisation import utilisation
-
-        return utilisation(self, again=False) if isinstance(self.scenario, Train) else None
+        return self._utilisation(again=False)
 
     @property
     def hfu(self) -> Real | None:
         """Share of the chips' peak that is computed at all in a step of training, what is computed again included; None in other scenarios."""
+        return self._utilisation(again=True)
+
+    def _utilisation(self, *, again: bool) -> Real | None:
+        if not isinstance(self.scenario, Train):
+            return None
         from simulator.training.utilisation import utilisation
 
-        return utilisation(self, again=True) if isinstance(self.scenario, Train) else None
+        assert self.confidence is not None
+        return utilisation(self.passes[0].load, self.cut, self.time_s, self.confidence.machines[0], again=again)
 
     @property
     def fits(self) -> Condition:

@@ -18,7 +18,7 @@ from magnitudes.errors import InputError
 from workloads.graph import Node, Workload
 from workloads.model import DivisionRule, Model
 from workloads.operator import Contraction, expected_active
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 
 PARTS = {"qkv": 3.0, "out": 1.0, "gate_up": 2.0, "up": 1.0, "down": 1.0}  # projections that can be adapted, and how many each fuses

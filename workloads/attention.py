@@ -10,7 +10,7 @@ from workloads.feed_forward import linear
 from workloads.mixer import Flow, norm, pointwise, sequences_here
 from workloads.model import DivisionRule
 from workloads.operator import Attention, Contraction, Elementwise
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 
 

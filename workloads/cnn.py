@@ -12,7 +12,7 @@ from workloads.feed_forward import linear
 from workloads.graph import Workload, fused
 from workloads.model import DivisionRule
 from workloads.operator import Convolution, Elementwise
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 
 

@@ -14,7 +14,8 @@ from magnitudes.names import NameMiss, nearest
 from workloads.graph import Node, Workload
 from workloads.model import DivisionRule, Model
 from workloads.operator import Transfer
-from workloads.scenario import Inference, Pass, Scenario, Sequences
+from workloads.passes import Pass, Sequences
+from workloads.scenario import Inference, Scenario
 from workloads.sharding import Parallelism, Precision
 
 CHOICES = ("uniform", "new")

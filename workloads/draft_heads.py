@@ -22,7 +22,7 @@ from workloads.graph import Node, Workload
 from workloads.mixer import pointwise
 from workloads.model import DivisionRule, Model, ModelError
 from workloads.operator import Contraction, Operator
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 from workloads.stack import Layers, Stack
 from workloads.transformer import Transformer

@@ -14,7 +14,7 @@ from magnitudes.arrays import Real, maximum, total
 from workloads.graph import Node, Workload, fused
 from workloads.model import DivisionRule
 from workloads.operator import Attention, Contraction, Convolution, Elementwise, Normalization, Operator
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 
 ACTIVATION_FLOP = {"relu": 1.0, "relu6": 2.0, "leaky": 2.0, "hard_swish": 4.0, "sigmoid": 4.0, "silu": 5.0, "gelu": 10.0}

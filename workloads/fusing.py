@@ -6,41 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workloads.graph import Workload
-from workloads.model import DivisionRule, Model, ModelError
-from workloads.scenario import Pass
+from workloads.model import Model, ModelError
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
+from workloads.wrapped import Wrapped
 
 
 @dataclass(frozen=True, slots=True)
-class Fusing:
+class Fusing(Wrapped):
     """A model some of whose operators run as one section.
 
     Parameters
     ----------
-    model : Model
     groups : tuple of tuples of str
         Names of operators that follow each other.
     """
 
-    model: Model
     groups: tuple[tuple[str, ...], ...]
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def parameters(self) -> float:
-        """The model's."""
-        return self.model.parameters
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        return self.model.phases
-
-    def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
-        """The model's."""
-        return self.model.cut_rules(cut)
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The model's operators, with what is to be one."""

@@ -9,7 +9,7 @@ from magnitudes.arrays import Real, maximum, total
 from workloads.chain import Chain
 from workloads.model import DivisionRule
 from workloads.operator import Collective, Elementwise, Normalization
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 
 

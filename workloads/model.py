@@ -9,7 +9,8 @@ from magnitudes.arrays import Condition, Real, either, equal, floor
 from magnitudes.errors import InputError
 from magnitudes.interval import Interval
 from workloads.graph import Workload
-from workloads.scenario import Pass, Scenario
+from workloads.passes import Pass
+from workloads.scenario import Scenario
 from workloads.sharding import Parallelism, Precision
 
 

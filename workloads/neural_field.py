@@ -17,7 +17,7 @@ from workloads.graph import Workload, fused
 from workloads.mixer import pointwise
 from workloads.model import DivisionRule
 from workloads.operator import Elementwise, Gather
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 
 CORNERS = 8.0  # of a cell in space

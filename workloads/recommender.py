@@ -16,7 +16,7 @@ from workloads.graph import Workload, fused
 from workloads.mixer import pointwise
 from workloads.model import DivisionRule
 from workloads.operator import Collective, Contraction, Gather, Residency
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 
 

@@ -14,7 +14,7 @@ from workloads.feed_forward import DenseFeedForward, linear
 from workloads.mixer import Flow, add_all_reduce, norm, pointwise, sequences_here
 from workloads.model import DivisionRule
 from workloads.operator import Contraction, Elementwise, Residency, Scan
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 
 

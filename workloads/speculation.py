@@ -13,7 +13,7 @@ from magnitudes.arrays import Real, maximum
 from workloads.draft_heads import DraftHead, Eagle, Medusa
 from workloads.graph import Node, Workload
 from workloads.model import DivisionRule, Model, ModelError
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 
 SUFFIX = "_draft"  # ends the names of the draft's operators

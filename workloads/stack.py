@@ -11,7 +11,7 @@ from workloads.graph import Workload, fused
 from workloads.mixer import Flow, Mixer, add_all_reduce, norm, pointwise
 from workloads.model import DivisionRule
 from workloads.operator import Collective, Gather
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 
 

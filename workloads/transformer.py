@@ -10,7 +10,7 @@ from workloads.feed_forward import ExpertFeedForward, FeedForward, linear
 from workloads.graph import Workload, fused
 from workloads.model import DivisionRule
 from workloads.operator import Attention, Collective, Elementwise, Gather, Normalization
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 
 

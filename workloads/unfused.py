@@ -5,36 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from workloads.graph import Node, Workload
-from workloads.model import DivisionRule, ModelError
+from workloads.model import ModelError
 from workloads.operator import Attention, Contraction, Elementwise, Residency, Softmax
-from workloads.scenario import Pass
+from workloads.passes import Pass
 from workloads.sharding import Parallelism, Precision
 from workloads.transformer import Transformer
+from workloads.wrapped import Wrapped
 
 DROPOUT_FLOP = 2.0  # of a score: a comparison and a product
 
 
 @dataclass(frozen=True, slots=True)
-class Unfused:
+class Unfused(Wrapped):
     """A transformer whose attention is not one kernel.
 
     Libraries compute all pairs then and mask those ahead of the diagonal, so that products count twice as many as a causal kernel's.
-
-    Parameters
-    ----------
-    model : Transformer
     """
 
     model: Transformer
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def parameters(self) -> float:
-        """The model's."""
-        return self.model.parameters
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -50,10 +38,6 @@ class Unfused:
     def hidden(self) -> float:
         """The model's."""
         return self.model.hidden
-
-    def cut_rules(self, cut: Parallelism) -> tuple[DivisionRule, ...]:
-        """The model's."""
-        return self.model.cut_rules(cut)
 
     def workload(self, run: Pass, cut: Parallelism, formats: Precision) -> Workload:
         """The model's operators, with four in place of attention.

@@ -14,7 +14,7 @@ from workloads.graph import Workload, fused
 from workloads.mixer import Flow, norm, pointwise
 from workloads.model import DivisionRule
 from workloads.operator import Convolution
-from workloads.scenario import Pass, Sequences
+from workloads.passes import Pass, Sequences
 from workloads.sharding import Parallelism, Precision
 from workloads.stack import Stack
 

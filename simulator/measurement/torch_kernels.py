@@ -9,34 +9,13 @@ from typing import Any, TypeAlias
 from hardware_specs.this_machine import reported
 from simulator.measurement.cases import Case
 from simulator.measurement.environment import MeasurementError, last_cache_byte
+from simulator.measurement.torch_bench import Bench, Tensor
 from simulator.measurement.torch_layer import layer_work
 from simulator.measurement.work import RandomPool, Work
-
-Tensor: TypeAlias = Any  # torch.Tensor: the library is an extra
 
 DTYPES = {"fp64": "float64", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp8": "float8_e4m3fn"}
 FP8_SINCE = (8, 9)  # compute capability of the first GPUs with fp8 units (Ada)
 HOST_DTYPES = ("fp64", "fp32", "bf16")  # PyTorch multiplies fp16 without a library on processors: thousands of times slower, and nobody does
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Where tensors are made: a device, a data type, a source of random numbers."""
-
-    device: str
-    dtype: Any
-    pool: RandomPool
-
-    def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
-        """Normal random numbers."""
-        import torch
-
-        return (torch.from_numpy(self.pool.take(*shape)) * scale).to(device=self.device, dtype=self.dtype)
-
-    def empty(self, *shape: int) -> Tensor:
-        import torch
-
-        return torch.full(shape, 0.5, device=self.device).to(self.dtype)
 
 
 Maker: TypeAlias = Callable[[Case, Bench], Work]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from simulator.measurement.cases import Case
 from simulator.measurement.numpy_layer import LayerSizes, layer_sizes
+from simulator.measurement.torch_bench import Bench, Tensor
 from simulator.measurement.work import Work
-
-if TYPE_CHECKING:
-    from simulator.measurement.torch_kernels import Bench
-
-Tensor: TypeAlias = Any  # torch.Tensor: the library is an extra
 
 
 def layer_work(case: Case, bench: Bench) -> Work:

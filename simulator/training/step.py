@@ -25,8 +25,10 @@ from workloads.graph import Node, Workload
 from workloads.kept import kept_byte
 from workloads.model import DivisionRule, GraphModel, Model, ModelError
 from workloads.operator import Collective, Contraction, Elementwise, Operator, Softmax
-from workloads.scenario import Pass, Scenario, Train
+from workloads.passes import Pass
+from workloads.scenario import Scenario, Train
 from workloads.sharding import Parallelism, Precision
+from workloads.wrapped import Wrapped
 
 FP32 = data_type("fp32")
 EXECUTIONS = ("kernel", "spatial", "host")
@@ -41,26 +43,15 @@ NOTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class Trained(Wrapped):
     """A model in training.
 
     Parameters
     ----------
-    model : Model
     how : Train
     """
 
-    model: Model
     how: Train
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def parameters(self) -> float:
-        """Weights in all."""
-        return self.model.parameters
 
     @property
     def phases(self) -> tuple[str, ...]:

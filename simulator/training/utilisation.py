@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from magnitudes.arrays import Real, total
-from magnitudes.datatypes import AnyDataType
-from simulator.result import Estimate, PassEstimate
+from simulator.machine import Machine
 from simulator.training.step import AGAIN
 from workloads.backward import ATTENTION_PASSES
+from workloads.graph import Workload
 from workloads.operator import Attention, Contraction, Operator
+from workloads.sharding import Parallelism
 
 
-def utilisation(estimate: Estimate, *, again: bool) -> Real:
+def utilisation(micro_batch: Workload, cut: Parallelism, step_s: Real, machine: Machine, *, again: bool) -> Real:
     """Share of the peak that a step of training uses.
 
     Parameters
     ----------
-    estimate : Estimate
-        Of a step of training.
+    micro_batch : Workload
+        One micro-batch through all stages and back.
+    cut : Parallelism
+    step_s : Real
+        Time of the step [s].
+    machine : Machine
+        Whose peak, in the format of the products.
     again : bool
         Whether what is computed a second time counts: layers, and the scores of attention.
     """
-    step, cut = estimate.passes[0], estimate.cut
-    assert estimate.confidence is not None
-    peak_flop_per_s = estimate.confidence.machines[0].matrix_flop_per_s(_format(step))
-    one = total(n.count * n.operator.matrix_flop * _share(n.operator, again) for n in step.load.nodes)
-    return one * cut.parts / cut.pp / (estimate.time_s * peak_flop_per_s)
-
-
-def _format(step: PassEstimate) -> AnyDataType:
-    """The format in which products are computed."""
-    return next(n.operator for n in step.load.nodes if isinstance(n.operator, Contraction)).a
+    product = next(n.operator for n in micro_batch.nodes if isinstance(n.operator, Contraction))
+    flop = total(n.count * n.operator.matrix_flop * _share(n.operator, again) for n in micro_batch.nodes)
+    return flop * cut.parts / cut.pp / (step_s * machine.matrix_flop_per_s(product.a))
 
 
 def _share(operator: Operator, again: bool) -> float:

@@ -10,7 +10,7 @@ from simulator.validation.eager_models import Calls
 from workloads.operator import Convolution
 
 if TYPE_CHECKING:
-    from simulator.validation.operations import Rows
+    from simulator.validation.rows import Rows
 
 
 def gradient_of(forward: Callable[[Rows], Calls], of: str) -> Callable[[Rows], Calls]:

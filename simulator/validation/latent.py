@@ -8,7 +8,7 @@ from simulator.validation.eager_models import Calls
 from workloads.operator import Attention
 
 if TYPE_CHECKING:
-    from simulator.validation.operations import Rows
+    from simulator.validation.rows import Rows
 
 
 def latent_prefill(rows: Rows) -> Calls:

@@ -9,7 +9,7 @@ from simulator.validation.eager_models import Calls
 from workloads.operator import Attention, Contraction, Elementwise, Normalization, Operator
 
 if TYPE_CHECKING:
-    from simulator.validation.operations import Rows
+    from simulator.validation.rows import Rows
 
 # Rotary embedding without a kernel of its own: half turned about, joined, two products, a sum (kernel, share of the elements, reads, calls).
 TURN = (("addu", 0.5, 1.0, 1.0), ("copy", 1.0, 1.0, 1.0), ("mul", 1.0, 2.0, 2.0), ("add", 1.0, 2.0, 1.0))

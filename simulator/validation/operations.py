@@ -5,22 +5,20 @@ A builder takes rows of one structure and returns operators whose sizes are colu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
-from magnitudes.arrays import Column, Condition, Real, floor, maximum, minimum, where
-from magnitudes.datatypes import DataType
-from simulator.validation.dimensions import DEFAULTS, MAPPED
+from magnitudes.arrays import Condition, Real, floor, maximum, minimum
+from simulator.validation.dimensions import MAPPED
 from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass, training_pass
 from simulator.validation.expert_loads import active_experts, distribution_problem
-from simulator.validation.formats import Formats, formats_of, unknown_format
+from simulator.validation.formats import formats_of, unknown_format
 from simulator.validation.gradients import gradient_of
 from simulator.validation.latent import latent_decode, latent_prefill
 from simulator.validation.layers import linear_layers, transformer_layer
 from simulator.validation.recurrent import GATES, recurrent_layer, selective_scan
+from simulator.validation.rows import Rows
 from simulator.validation.served import FIRST, STEP, model_problem, served_calls
 from workloads.operator import (
     Attention,
@@ -37,48 +35,6 @@ from workloads.operator import (
     Softmax,
     Tiling,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of a table that the same operators describe, with their dimensions as columns.
-
-    Parameters
-    ----------
-    formats : Formats
-    state : DataType
-        Format of cached keys and values.
-    columns : mapping of str to Column
-        NaN where a row does not say a dimension.
-    names : mapping of str to str
-        Columns of text that choose a structure, such as ``distribution``: one value for all rows.
-    """
-
-    op: str
-    formats: Formats
-    state: DataType
-    columns: Mapping[str, Column]
-    names: Mapping[str, str]
-
-    def __getitem__(self, name: str) -> Real:
-        """A dimension, with its default where the table or a row does not say it."""
-        return self.get(name, DEFAULTS[name]) if name in DEFAULTS else self.columns[name]
-
-    def get(self, name: str, default: float | str) -> Real:
-        """A dimension with another default: a number, or another dimension's name."""
-        column, otherwise = self.columns.get(name), self[default] if isinstance(default, str) else default
-        if column is None:
-            return otherwise
-        absent = np.isnan(column)
-        return where(absent, otherwise, column) if absent.any() else column
-
-    def column(self, name: str) -> Column:
-        """A dimension that every row has."""
-        return self.columns[name]
-
-    def is_true(self, name: str) -> bool:
-        """Whether a flag is set."""
-        return self.names[name] == "True"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from workloads.operator import Contraction, Elementwise, Operator, Scan
 
 if TYPE_CHECKING:
     from magnitudes.arrays import Real
-    from simulator.validation.operations import Rows
+    from simulator.validation.rows import Rows
 
 GATE_FLOP = {1.0: 20.0, 3.0: 60.0, 4.0: 80.0}  # of one element of the state: a tanh or sigmoid a gate at some twenty instructions
 GATES = {"rnn": 1.0, "gru": 3.0, "lstm": 4.0}

@@ -26,7 +26,7 @@ from workloads.sharding import Parallelism, precision
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.validation.operations import Rows
+    from simulator.validation.rows import Rows
 
 FIRST, STEP = "served_ttft", "served_tpot"
 FITTED_MODEL, FITTED_TP = "llama-2-70b", 8.0

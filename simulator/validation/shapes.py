@@ -19,7 +19,7 @@ from simulator.validation.columns import flags, numbers, texts
 from simulator.validation.formats import formats_of
 from simulator.validation.mappings import with_mappings
 from simulator.validation.served import FIRST, STEP
-from simulator.validation.tidy import TEXTS, Table, Unscored, missing_columns, tidy
+from simulator.validation.tidy import Table, Unscored, missing_columns, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,16 +241,6 @@ def _tokens(length: str) -> float:
         return float(length[:-1]) * {"K": 2.0**10, "M": 2.0**20}[length[-1:].upper()]
     except (ValueError, KeyError):
         return float("nan")
-
-
-def _simulated(reason: str) -> Callable[[str, pd.DataFrame], Table]:
-    """A shape that is known and has no execution model yet."""
-
-    def read(file: str, frame: pd.DataFrame) -> Table:
-        nothing = frame.iloc[:0].assign(**dict.fromkeys(TEXTS, ""), measured_us=0.0)
-        return Table(file, nothing, (Unscored(reason, len(frame), file),))
-
-    return read
 
 
 def _shape(name: str, columns: str, read: Callable[[str, pd.DataFrame], Table]) -> Shape:

@@ -8,7 +8,8 @@ import pytest
 from hardware_specs.catalog import find_system
 from simulator.estimate import estimate
 from workloads.catalog import find_model
-from workloads.scenario import Decode, Images, Inference, MixedBatch, Prefill, Sequences
+from workloads.passes import Sequences
+from workloads.scenario import Decode, Images, Inference, MixedBatch, Prefill
 
 
 def test_one_pass_each() -> None:

@@ -19,7 +19,8 @@ from simulator.training.states import States, held_states, state_byte
 from workloads.catalog import find_model
 from workloads.kept import kept_byte
 from workloads.operator import Collective
-from workloads.scenario import Pass, Prefill, Train
+from workloads.passes import Pass
+from workloads.scenario import Prefill, Train
 from workloads.sharding import Parallelism, Precision
 from workloads.unfused import Unfused
 

@@ -81,13 +81,6 @@ def residual_figure(rows: pd.DataFrame, size: str, title: str, unit: str) -> go.
     return fig
 
 
-def _thousands(span: tuple[float, float], unit: str) -> dict[str, Any]:
-    """Ticks of a long logarithmic axis: every third decade, where there are many."""
-    ticks = decades(*span, unit=unit)
-    step = 3 if span[1] - span[0] > 6.0 else 1
-    return {name: [v for v, at in zip(values, ticks["tickvals"], strict=True) if round(np.log10(at)) % step == 0] for name, values in ticks.items()}
-
-
 def _by_bound(rows: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
     """Points by bound, the most frequent first, so that rare ones lie on top."""
     counts = rows["bound"].value_counts()

@@ -23,7 +23,8 @@ from workloads.importers.traced.trace import Trace
 from workloads.importers.traced.web import alive
 from workloads.model import DivisionRule, ModelError
 from workloads.operator import Attention, Operator, Residency
-from workloads.scenario import Images, Pass, Prefill, Samples, Scenario
+from workloads.passes import Pass
+from workloads.scenario import Images, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision
 
 LONGEST = 1024.0  # tokens up to which masks are computed; longer ones are taken to go on as they begin
