@@ -6,7 +6,7 @@ that seeds and hyperparameters are never mixed up, and a table of settings is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib import import_module
@@ -84,6 +84,18 @@ class Explorer(Protocol):
 def explorer_names() -> list[str]:
     """Names of all explorers, those with a proof first."""
     return [*SOLVERS, *EXPLORERS]
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names that no explorer has.
+
+    Raises
+    ------
+    NameMiss
+    """
+    for name in names:
+        if name not in explorer_names():
+            raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
 
 
 def explorer_class(name: str) -> Any:

@@ -1,91 +1,58 @@
 """Explorers compared: equal spaces, equal budgets of distinct designs, many seeds, and the truth known.
 
 What is told of an explorer on a space is the share of what can be won: of one objective, how far the best design found is from the optimum;
-of several, which share of the true front's hypervolume was found. Medians over seeds carry bootstrap intervals, and mean ranks over all
-spaces and seeds a critical difference (Demšar, *Statistical comparisons of classifiers over multiple data sets*, JMLR 2006).
+of several, which share of the true front's hypervolume was found. Every budget is a run of its own, for some explorers plan by their budget.
+Medians over seeds carry bootstrap intervals, and mean ranks over spaces a critical difference (Demšar, *Statistical comparisons of classifiers
+over multiple data sets*, JMLR 2006).
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import islice
 from multiprocessing import get_context
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from explorers.exactness import can_be_proved
-from explorers.pareto import hypervolume
+from explorers.pareto import hypervolume, not_dominated
+from explorers.run import ENOUGH, Job, Ledger, Run, Truth, best_found, run
 from explorers.space.catalog import find_space
-from explorers.space.space import DesignSpace
-from explorers.study import Study, explore
+from explorers.space.space import DesignSpace, SpaceError
+from explorers.study import explore
+from explorers.tabulated import TabulatedSpace, fingerprint, tabulated
 from magnitudes.arrays import Column
+from magnitudes.files import write_whole
 
-TRIED_WHOLE = 20_000_000  # designs up to which the truth comes from trying all
-ENOUGH = 0.95  # share of what can be won that counts as having found it
+TRIED_WHOLE = 2_000_000  # designs up to which the truth comes from trying all, where no table is at hand
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-CURVE = 60  # budgets at which the share is followed
+AHEAD = 2  # runs a process that wait for it
+
+Progress = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True)
-class Truth:
-    """What can be won of a space.
-
-    Parameters
-    ----------
-    best : float
-        The least first objective (minimised).
-    hypervolume : float
-        Of the true front.
-    proven : str
-        How it is known: ``exhaustive``, ``exact``, or ``best found`` where it is not.
-    """
-
-    best: float
-    hypervolume: float
-    proven: str
-
-
-def truth_of(space: DesignSpace, studies: Sequence[Study] = ()) -> Truth:
-    """The optimum and the front's hypervolume, by trying all, by proof, or as the best that any study found."""
-    if space.grid_size <= TRIED_WHOLE:
+def truth_of(space: DesignSpace, runs: Sequence[Run] = ()) -> Truth:
+    """The optimum and the front's hypervolume: by trying all, by proof, or the best that any run found where neither is at hand in minutes."""
+    if isinstance(space, TabulatedSpace) and space.table is not None:
+        objectives = space.table.objectives[space.table.feasible]
+        objectives = objectives[not_dominated(objectives)]
+        return Truth(float(objectives[:, 0].min()) if len(objectives) else np.nan, hypervolume(objectives, space.reference_point), "exhaustive")
+    if space.grid_size <= TRIED_WHOLE and not runs:
         study, how = explore(space, "exhaustive"), "exhaustive"
     elif can_be_proved(space):
         study, how = explore(space, "exact"), "exact"
     else:
-        fronts = [s.scores.objectives[s.front_rows] for s in studies if s.front_rows]
-        joined = np.concatenate(fronts) if fronts else np.full((1, len(space.objectives)), np.nan)
-        return Truth(float(joined[:, 0].min()), hypervolume(joined, space.reference_point), "best found")
+        return best_found(list(runs), space.reference_point)
     row = study.best_row
     return Truth(np.nan if row is None else float(study.scores.objectives[row, 0]), study.hypervolume, how)
-
-
-def share(study: Study, truth: Truth, budget: int, reference: Column) -> float:
-    """The share of what can be won that a study had after so many distinct designs.
-
-    Of one objective, the optimum over the best found (or the other way round, where large is good); of several, hypervolume.
-    """
-    rows = np.flatnonzero(study.scores.feasible[:budget])
-    if len(rows) == 0:
-        return 0.0
-    found = study.scores.objectives[rows]
-    if found.shape[1] > 1:
-        return min(1.0, hypervolume(found, reference) / truth.hypervolume) if truth.hypervolume > 0 else 1.0
-    best = float(found[:, 0].min())
-    return truth.best / best if best > 0 else best / truth.best
-
-
-def needed(study: Study, truth: Truth, reference: Column, enough: float = ENOUGH) -> float:
-    """Distinct designs after which a study had enough; infinite where it never had."""
-    low, high = 1, len(study.places)
-    if share(study, truth, high, reference) < enough:
-        return float("inf")
-    while low < high:  # what was found is never lost: the share grows with the budget
-        middle = (low + high) // 2
-        low, high = (low, middle) if share(study, truth, middle, reference) >= enough else (middle + 1, high)
-    return float(low)
 
 
 @dataclass(frozen=True)
@@ -96,12 +63,13 @@ class Entry:
     ----------
     space, explorer : str
     seeds : int
+        Runs at the smallest budget.
     shares : mapping of int to Column, shape (seeds,)
-        Budget -> share of what can be won, a seed a row.
+        Budget -> share of what can be won, a seed a row; budgets that were not run are not in it.
     needed : Column, shape (seeds,)
-        Distinct designs until `ENOUGH`.
+        Distinct designs until `ENOUGH`, in the runs of the largest budget.
     seconds_per_design : float
-        Time of the explorer and the evaluation together.
+        A processor's time for the explorer, and for an evaluation where it is not looked up.
     """
 
     space: str
@@ -139,25 +107,30 @@ class Race:
     truths: Mapping[str, Truth]
     budgets: tuple[int, ...]
 
-    def ranks(self, budget: int) -> tuple[dict[str, float], float]:
-        """Mean rank of each explorer over all spaces and seeds at a budget, and the difference that tells two apart (Nemenyi, 5 %).
+    def ranked(self, budget: int) -> tuple[list[str], list[str]]:
+        """Explorers that ran on all spaces at a budget, and those that did not (they are not ranked)."""
+        spaces = set(self.truths)
+        names = list(dict.fromkeys(e.explorer for e in self.entries if budget in e.shares))
+        whole = [n for n in names if {e.space for e in self.entries if e.explorer == n and budget in e.shares} == spaces]
+        return whole, [n for n in dict.fromkeys(e.explorer for e in self.entries) if n not in whole]
 
-        Ties share their ranks; 1 is best.
+    def ranks(self, budget: int) -> tuple[dict[str, float], float]:
+        """Mean rank of each explorer over all spaces at a budget, and the difference that tells two apart (Nemenyi, 5 %).
+
+        Ties share their ranks; 1 is best. Within a space ranks are those of the seeds in the mean: seeds repeat a space, they are no spaces of
+        their own, so that the critical difference counts spaces.
         """
         from scipy.stats import rankdata, studentized_range
 
-        names = list(dict.fromkeys(e.explorer for e in self.entries))
-        blocks = []
-        for space in dict.fromkeys(e.space for e in self.entries):
-            of_space = {e.explorer: e for e in self.entries if e.space == space}
-            if set(of_space) != set(names):
-                continue
-            table = np.stack([of_space[n].shares[budget] for n in names], axis=1)
-            blocks.append(rankdata(-np.round(table, 9), axis=1))
-        rows = np.concatenate(blocks)
+        names = self.ranked(budget)[0]
+        rows = []
+        for space in self.truths:
+            columns = [next(e.shares[budget] for e in self.entries if (e.space, e.explorer) == (space, n)) for n in names]
+            seeds = min(len(c) for c in columns)
+            rows.append(rankdata(-np.round(np.stack([c[:seeds] for c in columns], axis=1), 9), axis=1).mean(axis=0))
         k = len(names)
-        critical = float(studentized_range.ppf(CONFIDENCE, k, np.inf)) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * len(rows)))
-        return dict(zip(names, rows.mean(axis=0).tolist(), strict=True)), float(critical)
+        critical = float(studentized_range.ppf(CONFIDENCE, k, np.inf)) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * len(rows))) if k > 1 else np.inf
+        return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)), float(critical)
 
 
 def race(
@@ -166,88 +139,118 @@ def race(
     budgets: Sequence[int] = (50, 200, 1000),
     seeds: int = 20,
     workers: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
+    folder: str | Path | None = None,
+    up_to: Mapping[str, int] | None = None,
+    seconds: float = float("inf"),
 ) -> Race:
-    """Run explorers on shipped spaces (or files), each seed alone.
+    """Run explorers on shipped spaces (or files), each seed and each budget alone.
 
     Parameters
     ----------
     spaces, explorers : sequence of str
     budgets : sequence of int
-        Of which the largest is run; what was found before is read off.
+        Small ones are run first.
     seeds : int
     workers : int
         Processes.
     progress : callable, optional
         Told runs done, runs in all, and what was run.
+    folder : path, optional
+        Where runs and tables of spaces are kept: what is there is not run again. None: nowhere.
+    up_to : mapping of str to int, optional
+        The largest budget of some explorers.
+    seconds : float
+        No run begins later; what was run by then is told.
     """
-    jobs = [(space, explorer, max(budgets), seed) for space in spaces for explorer in explorers for seed in range(seeds)]
-    by_entry: dict[tuple[str, str], list[Study]] = {}
-    for done, (job, study) in enumerate(_all(jobs, workers), start=1):
-        by_entry.setdefault((job[0], job[1]), []).append(study)
-        if progress is not None:
-            progress(done, len(jobs), f"{job[0]}: {job[1]}")
-    truths, entries = {}, []
+    budgets, up_to = sorted(budgets), up_to or {}
+    jobs = [Job(s, e, b, n) for b in budgets for e in explorers if b <= up_to.get(e, b) for s in spaces for n in range(seeds)]
+    with TemporaryDirectory() as temporary:
+        kept = Path(folder or temporary)
+        known = {name: tabulated(find_space(name), kept) for name in spaces}
+        made = dict(all_runs(jobs, known, kept, workers, progress, time.monotonic() + seconds))
+        truths = {name: _kept_truth(known[name], [r for j, r in made.items() if j.space == name], kept) for name in spaces}
+    entries = []
     for name in spaces:
-        space = find_space(name)
-        of_space = {e: s for (n, e), s in by_entry.items() if n == name}
-        truths[name] = truth_of(space, [s for studies in of_space.values() for s in studies])
-        entries += [entry_of(space, name, e, studies, truths[name], budgets) for e, studies in of_space.items()]
+        for explorer in explorers:
+            runs = {b: [made[j] for n in range(seeds) if (j := Job(name, explorer, b, n)) in made] for b in budgets}
+            runs = {b: found for b, found in runs.items() if found}
+            if runs:
+                entries.append(entry_of(name, explorer, runs, truths[name], known[name].reference_point))
     return Race(tuple(entries), truths, tuple(budgets))
 
 
-def entry_of(space: DesignSpace, name: str, explorer: str, studies: Sequence[Study], truth: Truth, budgets: Sequence[int]) -> Entry:
-    """What some seeds of an explorer come to."""
-    reference = space.reference_point
-    shares = {b: np.array([share(s, truth, b, reference) for s in studies]) for b in budgets}
-    reached = np.array([needed(s, truth, reference) for s in studies])
-    pace = sum(s.seconds for s in studies) / max(1, sum(s.evaluations for s in studies))
-    return Entry(name, explorer, len(studies), shares, reached, pace)
+def _kept_truth(space: DesignSpace, runs: Sequence[Run], folder: Path) -> Truth:
+    """The truth of a space, from a folder where it was proved before."""
+    file = folder / f"{space.name}-{fingerprint(space)}.json"
+    if file.is_file():
+        return Truth(**json.loads(file.read_text(encoding="utf-8")))
+    found = truth_of(space, runs)
+    if found.proven == "exact":
+        write_whole(file, json.dumps(asdict(found)).encode())
+    return found
 
 
-Job = tuple[str, str, int, int]
+def entry_of(space: str, explorer: str, runs: Mapping[int, Sequence[Run]], truth: Truth, reference: Column) -> Entry:
+    """What some seeds of an explorer come to, by budget."""
+    shares = {b: np.array([r.share(truth, b, reference) for r in found]) for b, found in runs.items()}
+    reached = np.array([r.needed(truth, reference, ENOUGH) for r in runs[max(runs)]])
+    every = [r for found in runs.values() for r in found]
+    pace = sum(r.seconds for r in every) / max(1, sum(r.evaluations for r in every))
+    return Entry(space, explorer, len(runs[min(runs)]), shares, reached, pace)
 
 
-def _all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Study]]:
+def all_runs(
+    jobs: Sequence[Job], spaces: Mapping[str, DesignSpace], folder: Path, workers: int, progress: Progress | None, until: float
+) -> Iterator[tuple[Job, Run]]:
+    """Runs of all jobs, those that a folder keeps first; explorers are left out of spaces that they refuse."""
+    ledger = Ledger(folder / "runs.jsonl")
+    left = []
+    for job in jobs:
+        found = ledger.get(job, spaces[job.space])
+        if found is None:
+            left.append(job)
+        else:
+            yield job, found
+    done = len(jobs) - len(left)
+    for job, made in _made(left, spaces, folder, workers, until):
+        done += 1
+        if made is not None:
+            ledger.add(job, spaces[job.space], made)
+            yield job, made
+        if progress is not None:
+            progress(done, len(jobs), f"{job.space}: {job.explorer}")
+
+
+def _made(jobs: Sequence[Job], spaces: Mapping[str, DesignSpace], folder: Path, workers: int, until: float) -> Iterator[tuple[Job, Run | None]]:
+    """Runs as they end; none begins after a time."""
     if workers == 1:
-        yield from ((job, run(job)) for job in jobs)
+        yield from ((job, _one(job, spaces[job.space])) for job in jobs if time.monotonic() < until)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for job, (places, seconds) in zip(jobs, pool.map(_places, jobs, chunksize=1), strict=True):
-            space = find_space(job[0])
-            yield job, Study(job[1], space, job[3], {}, places, space.score(places), len(places), seconds)
+        waiting: dict[Future[Run | None], Job] = {}
+        queue = iter(jobs)
+        while True:
+            if time.monotonic() < until:
+                waiting |= {pool.submit(_elsewhere, job, str(folder)): job for job in islice(queue, AHEAD * workers - len(waiting))}
+            if not waiting:
+                return
+            for ended in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(ended), ended.result()
 
 
-def run(job: Job, settings: Mapping[str, Any] | None = None) -> Study:
-    """One run: space, explorer, budget and seed."""
-    name, explorer, budget, seed = job
-    return explore(find_space(name), explorer, budget, seed, settings)
+def _one(job: Job, space: DesignSpace) -> Run | None:
+    try:
+        return run(job, space)
+    except SpaceError:  # this explorer cannot take this space, such as one that knows a single objective
+        return None
 
 
-def _places(job: Job) -> tuple[Any, float]:
-    """A run as what another process needs of it: the designs are scored again there, for that costs nothing."""
-    study = run(job)
-    return study.places, study.seconds
+def _elsewhere(job: Job, folder: str) -> Run | None:
+    """A run in another process, which finds the space and its table itself."""
+    return _one(job, _opened(job.space, folder))
 
 
-def lottery(space: str, explorer: str, budgets: Sequence[int], seed: int = 0, settings_at_most: int = 48) -> dict[int, Column]:
-    """What an explorer finds by its settings: a run a combination of `settings_tried`, one seed, so that settings alone differ.
-
-    Returns
-    -------
-    dict of int to Column, shape (settings,)
-        Budget -> share of what can be won.
-    """
-    from itertools import product
-
-    from explorers.base import explorer_class
-
-    tried = explorer_class(explorer).settings_tried
-    combinations = [dict(zip(tried, values, strict=True)) for values in product(*tried.values())]
-    if len(combinations) > settings_at_most:
-        chosen = np.random.default_rng(0).choice(len(combinations), settings_at_most, replace=False)
-        combinations = [combinations[i] for i in sorted(chosen)]
-    found = find_space(space)
-    truth, reference = truth_of(found), found.reference_point
-    studies = [run((space, explorer, max(budgets), seed), settings) for settings in combinations]
-    return {b: np.array([share(s, truth, b, reference) for s in studies]) for b in budgets}
+@lru_cache(maxsize=32)
+def _opened(name: str, folder: str) -> DesignSpace:
+    return tabulated(find_space(name), Path(folder), make=False)

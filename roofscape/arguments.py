@@ -207,8 +207,13 @@ def add_exploration(parser: Parser) -> None:
         "--study", metavar="PLACE", type=name, help="keep the study of an Optuna sampler: a journal's path, or a database's URL for many machines"
     )
     parser.add_argument("--race", metavar="FILE", type=name, help="compare explorers at 50, 200 and 1000 designs up to --budget, the truth known: Markdown")
-    parser.add_argument("--lottery", action="store_true", help="with --race: each explorer under every combination of its settings, too")
-    parser.add_argument("--workers", type=workers, default=1, metavar="N", help="with --race: processes (default: %(default)s)")
+    parser.add_argument("--lottery", metavar="FILE", type=name, help="each explorer under every combination of its settings, at the same budgets: Markdown")
+    parser.add_argument("--runs", metavar="FOLDER", type=name, help="with --race or --lottery: keep runs there, and do not make again those that it keeps")
+    parser.add_argument(
+        "--up-to", type=setting, action="append", default=[], metavar="NAME=BUDGET", help="with --race: an explorer's largest budget (gp=50), where it is slow"
+    )
+    parser.add_argument("--minutes", type=positive, default=None, metavar="N", help="with --race or --lottery: begin no run later, and tell what was run")
+    parser.add_argument("--workers", type=workers, default=1, metavar="N", help="with --race or --lottery: processes (default: %(default)s)")
     parser.add_argument("--spec", metavar="YAML", type=name, help="write the best design's chip as a spec, for --on")
     parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list where several explorers or seeds run")
     parser.add_argument("--html", metavar="FILE", type=name, help="write one self-contained page")

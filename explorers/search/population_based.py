@@ -28,14 +28,14 @@ class PopulationBased:
     """Members of one kind of explorer, their settings drawn from those that it lists, bred by what they find."""
 
     about: ClassVar[str] = "population-based training of another explorer's settings (of=annealing, ants, descent or genetic)"
-    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"of": KINDS, "members": (4, 8), "turn": (10, 20)}
+    settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {"of": KINDS, "members": (4, 8), "turn": (10, 20, 40)}
 
     space: DesignSpace
     seed: int = 0
     budget: int = 200
     of: str = "ants"
     members: int = 4
-    turn: int = 10  # designs that a member asks for in a round
+    turn: int = 20  # designs that a member asks for in a round
     generator: np.random.Generator = field(init=False, repr=False)
     population: list[Any] = field(init=False, repr=False)
     heights: list[float] = field(init=False, repr=False)  # the best that each member found since it was told of another

@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from explorers.base import EXPLORERS, SOLVERS, explorer_class, explorer_names, hyperparameters, loaded
+from explorers.base import EXPLORERS, SOLVERS, check_names, explorer_names, hyperparameters, loaded
 from explorers.exactness import can_be_proved
-from explorers.race import lottery, race
 from explorers.space.catalog import find_space, outlines, space_names
 from explorers.space.feasibility import feasibility
 from explorers.space.json_schema import space_schema
@@ -21,13 +20,8 @@ from explorers.space.spec import spec_of
 from explorers.study import Study, explore
 from magnitudes.errors import InputError
 from magnitudes.files import check_writable, write_whole
-from magnitudes.names import NameMiss, nearest
 from roofscape.report.exploration import best_of
 from roofscape.report.progress import progress_bar
-from roofscape.report.race import race_text
-
-BUDGETS = (50, 200, 1000)
-RACED = ["random", "sobol", "annealing", "descent", "genetic", "ants", "tpe", "nsga2"]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,15 +36,17 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"no space; name a shipped one ({', '.join(space_names())}) or a YAML file, or ask for --list")
     check_writable(options.html)
     check_writable(options.spec)
-    if options.race:
-        _race(options)
+    if options.race or options.lottery:
+        from roofscape.commands import racing
+
+        racing.run(options)
         return
     space = find_space(options.space)
     if options.describe:
         _describe(space, options)
         return
     names = options.explorers or ["exact" if can_be_proved(space) else "random"]
-    _check_names(names)
+    check_names(names)
     studies = _studies(space, names, options)
     if options.spec:
         _write_spec(space, studies, options.spec)
@@ -64,30 +60,6 @@ def run(options: argparse.Namespace) -> None:
     from roofscape.report.exploration import show_studies
 
     show_studies(space, studies)
-
-
-def _check_names(names: list[str]) -> None:
-    for name in names:
-        if name not in explorer_names():
-            raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
-
-
-def _race(options: argparse.Namespace) -> None:
-    """Compare explorers on one space or several, and write what came out."""
-    check_writable(options.race)
-    spaces, names = [s.strip() for s in options.space.split(",")], options.explorers or RACED
-    _check_names(names)
-    budgets = [b for b in BUDGETS if b < options.budget] + [options.budget]
-    solvers = [n for n in names if n in SOLVERS]
-    if solvers:
-        raise InputError(f"{solvers[0]} has no budget: it tells the truth of a race, and does not run in it")
-    with progress_bar("race") as tell:
-        found = race(spaces, names, budgets, options.seeds, options.workers, tell)
-    lotteries = {(s, n): lottery(s, n, budgets) for s in spaces for n in names if explorer_class(n).settings_tried} if options.lottery else None
-    flags = f" --workers {options.workers}" * (options.workers > 1) + " --lottery" * options.lottery
-    command = f"roofscape explore {options.space} --with {','.join(names)} --budget {options.budget} --seeds {options.seeds}{flags} --race {options.race}"
-    write_whole(options.race, race_text(found, command, lotteries))
-    print(f"{options.race}: {len(spaces)} spaces, {len(names)} explorers, {options.seeds} seeds")
 
 
 def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) -> list[Study]:
