@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
-from explorers.space.space import DesignSpace, Scores
+from explorers.space.space import DesignSpace, Places, Scores
 
 DRAWN = 20_000
 
@@ -42,12 +43,55 @@ def _nearest(space: DesignSpace, scores: Scores, constraint: int) -> str:
     return f" (the nearest misses by {np.nanmin(violations):.1%} of the limit): loosen it, or widen an axis"
 
 
-def missing_figures(space: DesignSpace, places: np.ndarray, scores: Scores) -> str:
-    """Where an objective is no number: how often, and one design; nothing if it always is."""
-    said = []
-    for i, goal in enumerate(space.objectives):
-        rows = np.flatnonzero(np.isnan(scores.objectives[:, i]))
-        if len(rows):
-            design = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in space.design(places[rows[0]]).items())
-            said.append(f"{goal.name} is no number for {len(rows):,} of {len(scores):,} designs, such as {design}")
-    return "; ".join(said)
+@dataclass
+class Missing:
+    """Where objectives are no finite numbers: gathered over any parts of a space.
+
+    Parameters
+    ----------
+    space : DesignSpace
+    designs : int
+        Looked at so far.
+    counts : mapping of int to int
+        Objective -> how many of them have no number.
+    examples : mapping of int to Places
+        Objective -> the first such design, as a row of places.
+    """
+
+    space: DesignSpace
+    designs: int = 0
+    counts: dict[int, int] = field(default_factory=dict)
+    examples: dict[int, Places] = field(default_factory=dict)
+
+    def look(self, places: Places, scores: Scores) -> Missing:
+        """Take in some designs."""
+        self.designs += len(places)
+        for i in range(len(self.space.objectives)):
+            rows = np.flatnonzero(~np.isfinite(scores.objectives[:, i]))
+            if len(rows):
+                self.counts[i] = self.counts.get(i, 0) + len(rows)
+                self.examples.setdefault(i, places[rows[0]])
+        return self
+
+    def merge(self, other: Missing) -> None:
+        """Take in what another saw later."""
+        self.designs += other.designs
+        for i, count in other.counts.items():
+            self.counts[i] = self.counts.get(i, 0) + count
+            self.examples.setdefault(i, other.examples[i])
+
+    def __str__(self) -> str:
+        """How often, and one design; nothing if all are numbers."""
+        return "; ".join(
+            f"{self.space.objectives[i].name} is no number for {count:,} of {self.designs:,} designs, such as {self._shown(i)}"
+            for i, count in sorted(self.counts.items())
+        )
+
+    def _shown(self, objective: int) -> str:
+        design = self.space.design(self.examples[objective])
+        return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in design.items())
+
+
+def missing_figures(space: DesignSpace, places: Places, scores: Scores) -> str:
+    """Where an objective is no finite number: how often, and one design; nothing if it always is."""
+    return str(Missing(space).look(places, scores))

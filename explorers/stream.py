@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -44,8 +45,9 @@ def evaluate(program: Program, columns: Chunk, workers: int | None = None) -> di
     parts = [{name: column[a:b] for name, column in columns.items()} for a, b in pairwise(edges)]
     if workers == 1:
         return program.run(parts[0])
+    contexts = [copy_context() for _ in parts]  # what the caller set, such as which errors of arithmetic to ignore, holds in threads too
     with ThreadPoolExecutor(workers) as pool:
-        results = list(pool.map(program.run, parts))
+        results = list(pool.map(lambda context, part: context.run(program.run, part), contexts, parts))
     return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from magnitudes.errors import InputError
 
 UNFINISHED = ".*.part"  # what a writer that was killed leaves, as a glob
+STREAMS = ("/dev/stdin", "/dev/stdout", "/dev/stderr")  # lead to what the shell opened, which must not be replaced
 NAME_KEPT = 150  # characters of a file's name that its unfinished one keeps: names end at 255
 
 
@@ -84,7 +85,7 @@ def check_writable(path: str | Path | None) -> None:
             raise InputError(f"cannot write {path}: it is a folder; name a file in it")
         if not target.parent.is_dir():
             raise InputError(f"cannot write {path}: there is no folder {target.parent}; create it first")
-        if target.exists() and not target.is_file():
+        if Path(path).absolute().as_posix() in STREAMS or (target.exists() and not target.is_file()):
             raise InputError(f"cannot write {path}: it is a device or a pipe, which cannot be replaced by a whole file; name a file")
         if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
             raise InputError(f"cannot write {path}: no permission; choose another place")

@@ -101,7 +101,7 @@ def expression(text: object) -> Expression:
         tree = ast.parse(written, mode="eval").body
     except SyntaxError as error:
         hint = "; a path with '-' or ':' in it needs an axis of a plain name: 'width: {of: \"sm.matrix:factor\", ...}'" if ":" in written else ""
-        raise ExpressionError(f"{written!r} is no formula ({error.msg}){hint}") from None
+        raise ExpressionError(f"{written!r} is no formula ({error.msg}); write one such as 'tpot_s < 0.02 and usd_per_h < 30'{hint}") from None
     _check(tree, written)
     return Expression(written, tree)
 

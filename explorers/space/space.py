@@ -326,11 +326,13 @@ class DesignSpace:
             If a design is outside the space.
         """
         self.check(places)
-        result = self.problem.run(self.values(places))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a formula may have no number somewhere: such designs are not feasible
+            result = self.problem.run(self.values(places))
         rows = len(places)
         objectives = _columns([result[f"objective:{i}"] for i in range(len(self.objectives))], rows)
         violations = _columns([result[f"violation:{i}"] for i in range(len(self.constraints))], rows)
-        feasible = np.broadcast_to(np.asarray(result[FEASIBLE], dtype=bool), rows) & (violations <= 0.0).all(axis=1) & ~np.isnan(objectives).any(axis=1)
+        feasible = np.broadcast_to(np.asarray(result[FEASIBLE], dtype=bool), rows) & (violations <= 0.0).all(axis=1)
+        feasible = feasible & np.isfinite(objectives).all(axis=1)
         figures = {name: np.broadcast_to(np.asarray(result[name], dtype=np.float64), rows) for name in (*self.derived, *self.report)}
         figures |= {o.name: objectives[:, i] * o.sign for i, o in enumerate(self.objectives)}
         return Scores(objectives, violations, feasible, figures)

@@ -25,7 +25,13 @@ from roofscape.report.progress import progress_bar
 
 
 def run(options: argparse.Namespace) -> None:
-    """Explore, or list what can be explored and by what."""
+    """Explore, or list what can be explored and by what.
+
+    Raises
+    ------
+    InputError
+        If no design was found that fulfils the space's constraints, once all is printed.
+    """
     if options.list:
         _list(options)
         return
@@ -56,10 +62,12 @@ def run(options: argparse.Namespace) -> None:
         write_whole(options.html, exploration_page(space, studies))
     if options.json:
         print(json.dumps([s.to_dict() for s in studies] if len(studies) > 1 else studies[0].to_dict(), indent=2))
-        return
-    from roofscape.report.exploration import show_studies
+    else:
+        from roofscape.report.exploration import show_studies
 
-    show_studies(space, studies)
+        show_studies(space, studies)
+    if best_of(studies) is None:
+        raise InputError(f"no feasible design of {space.name} was found: {studies[0].note}")
 
 
 def _studies(space: DesignSpace, names: list[str], options: argparse.Namespace) -> list[Study]:

@@ -69,7 +69,6 @@ def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     show_table(f"{space.name}: {space.size:.3g} designs", columns, rows)
     best = best_of(studies)
     if best is None or best.best is None:
-        console().print(Text(f"no feasible design was found; {studies[0].note}", style="red"))
         return
     for note in dict.fromkeys([*(s.note for s in studies if s.note), *space.notes]):
         console().print(Text(f"note: {note}", style="yellow"))

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from roofscape.cli import main
+
 Run = Callable[[str], Any]
 ASK = "estimate llama-3-8b --on h100-sxm"
 
@@ -253,3 +255,27 @@ def test_units_near_memory_that_cannot_be(run: Run, tmp_path: Path, like: str, e
     path = tmp_path / "units.yaml"
     path.write_text(f"name: mine\nlike: {like}\nsource: mine\nengines:\n  {engine}\n")
     check(run(f"estimate gpt2 --on {path} --phase decode --no-elasticities"), says)
+
+
+CONTRADICTION = """
+space: none
+model: llama-3.2-1b
+machine: h100-sxm
+scenario: {phase: decode, context: 1024}
+axes:
+  batch: {grid: [1, 2, 4]}
+objectives: [minimise tpot_s]
+constraints: ["batch <= 2", "batch >= 3"]
+"""
+
+
+@pytest.mark.parametrize("explorer", ["random", "exhaustive", "exact"])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_space_without_a_design_says_which_constraints_contradict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], explorer: str, options: list[str]
+) -> None:
+    (tmp_path / "none.yaml").write_text(CONTRADICTION)
+    assert main(["explore", str(tmp_path / "none.yaml"), "--with", explorer, *options]) == 2
+    said = capsys.readouterr()
+    assert "'batch <= 2' and 'batch >= 3' never hold together" in said.err and "loosen one of them" in said.err
+    assert said.out

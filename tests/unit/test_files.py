@@ -83,7 +83,15 @@ def test_whatever_ends_the_block_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "says"), [("", "folder"), ("none/x", "there is no folder"), ("x" * 400, "name too long"), ("/dev/null", "a device or a pipe"), ("a", "")]
+    ("path", "says"),
+    [
+        ("", "folder"),
+        ("none/x", "there is no folder"),
+        ("x" * 400, "name too long"),
+        ("/dev/null", "a device or a pipe"),
+        ("/dev/stdout", "a device or a pipe"),
+        ("a", ""),
+    ],
 )
 def test_paths_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, says: str) -> None:
     monkeypatch.chdir(tmp_path)
