@@ -27,7 +27,7 @@ PEER = Peer("zigzag-dse", "3.9.1", "zigzag_.py", "", (), 1_000, True)
 BESIDE = ("six==1.17.0",)  # that it imports without naming it
 HEADING = "# Mapping search beside ZigZag"
 PASSES = 7
-SEARCH_S = 900
+SEARCH_S = 1500
 LEAST_SEARCHES_PER_S = 5_000
 DESIGNS = 128
 MOST_ABOVE = 1.02

@@ -228,7 +228,8 @@ def _engine(reader: Reader, name: str, tree: object, path: str) -> Engine | None
         given = tree.get("execution") if isinstance(tree, dict) else None
         near = nearest(str(given), ENGINES) if given else []
         hint = f"; did you mean {near[0]}?" if near else ""
-        reader.fault(_join(path, "execution"), f"should be one of {', '.join(ENGINES)}, not {given!r}{hint}")
+        base = ", or write the name that the engine has in the machine that this one is like" if given is None else ""
+        reader.fault(_join(path, "execution"), f"should be one of {', '.join(ENGINES)}, not {given!r}{hint}{base}")
         return None
     return reader.record(ENGINES[tree["execution"]], {k: v for k, v in tree.items() if k != "execution"}, path, name=name)
 

@@ -21,6 +21,7 @@ SIZES = ("batch", "prompt", "output", "context", "chunk", "steps", "sequence", "
 PURPOSES = {"weight_byte": "weights", "gradient_byte": "gradients", "optimizer_byte": "optimizer", "state_byte": "keys and values",
             "activation_byte": "activations", "workspace_byte": "runtime"}  # fmt: skip
 
+NEAR = {"bank": "columns are read", "activate": "rows are changed", "refresh": "refresh takes", "bus": "the bus carries", "companion": "the companion works"}
 MAPPINGS = "Mappings (loops innermost first: k, c channels out and in, x, y results, r, s filter, b images; the floor is one that no mapping is under)"
 EXTRAPOLATED = (
     "extrapolated: a part that matters is like nothing measured (its operator, size, format, generation or execution model); the interval is the widest known"
@@ -53,9 +54,10 @@ def near_memory_line(design: Design) -> str:
     if not counted:
         return ""
     columns, rows = (sum(o["count"] * o["counts"][kind] for o in counted) for kind in ("columns", "rows"))
-    busy = sum(o["count"] * max(s for name, s in o["parts"].items() if name.split()[-1] == "bank") for o in counted)
     whole = sum(o["count"] * o["time_s"] for o in design["operators"])
-    return f"{1.0 - rows / columns:.1%} of column accesses near memory hit an open row; columns are read {busy / whole:.0%} of the time"
+    busy = {word: sum(o["count"] * s for o in design["operators"] for name, s in o["parts"].items() if name.split()[-1] == part) for part, word in NEAR.items()}
+    rest = ", ".join(f"{word} {s / whole:.0%}" for word, s in busy.items() if s / whole >= 0.005)
+    return f"{1.0 - rows / columns:.1%} of column accesses near memory hit an open row; of all time {rest}"
 
 
 def mapping_rows(design: Design) -> list[list[str]]:
