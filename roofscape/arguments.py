@@ -14,6 +14,7 @@ TRAINING = (
     ("zero", "STAGE", "replicas part 1: the optimizer's states, 2: gradients too, 3: weights too (default: 0)"),
     ("recompute", "SHARE", "of the layers, whose activations are computed again instead of kept (default: 0)"),
     ("interleave", "N", "stretches of layers that each stage of the pipeline has (default: 1)"),
+    ("hidden-exchange", "SHARE", "of what replicas exchange, that may run beside computing (default: 0)"),
     ("gradient-byte", "N", "of a gradient (default: 2)"),
     ("optimizer-byte", "N", "of the optimizer's states of a weight: Adam 12 (default), with 8-bit states 6"),
 )

@@ -22,7 +22,7 @@ from workloads.model import GraphModel, Model
 from workloads.scenario import SCENARIOS, Decode, Inference, Scenario
 from workloads.speculation import Speculating
 
-TRAINING_ALONE = ("micro_batch", "zero", "recompute", "interleave", "sequence_parallel", "gradient_byte", "optimizer_byte")
+TRAINING_ALONE = ("micro_batch", "zero", "recompute", "interleave", "sequence_parallel", "hidden_exchange", "gradient_byte", "optimizer_byte")
 SPECULATION = ("speculate", "acceptance")
 FIELDS = {"prefill": ("batch", "prompt", "cached_prompt"), "decode": ("batch", "context", "kv_keep", *SPECULATION),
           "inference": ("batch", "prompt", "output", "cached_prompt", "kv_keep", *SPECULATION),

@@ -21,13 +21,14 @@ from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
 from simulator.schedule import brought, chain_s, exposed, fetched, step_s
 from simulator.spatial.mappings import Mappings, check_given
+from simulator.training.exchange import beside
 from simulator.training.step import prepared
 from simulator.unserved import unserved_notes
 from workloads.composition import Composition, passes_of
 from workloads.graph import Workload
 from workloads.model import Model, notes_of
 from workloads.passes import Pass
-from workloads.scenario import Scenario
+from workloads.scenario import Scenario, Train
 from workloads.sharding import Parallelism, Precision
 
 
@@ -96,6 +97,7 @@ def estimate(
     costs = tuple(exposed(own) for own in costs) if overlap else costs
     memory = memory_use(loads, machine, spill=spill and not isinstance(model, Composition), homes=homes_of(loads, costs, places), offload=offload)
     waits = tuple((*fetched(own, memory, machine), *brought(load, machine)) for load, own in zip(loads, costs, strict=True))
+    costs = beside(costs[0], costs[1], scenario.hidden_exchange, cut) if isinstance(scenario, Train) else costs
     passes = tuple(_pass(run, load, own, wait, cut) for run, load, own, wait in zip(runs, loads, costs, waits, strict=True))
     notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
     notes = (*notes, *unserved_notes((c for own in costs for c in own), tuple(p.machine for p in places)), *notes_of(model))

@@ -29,8 +29,9 @@ FROM_ZERO = (
     "recompute",
     "sequence_parallel",
     "optimizer_byte",
+    "hidden_exchange",
 )  # what may be nothing
-MOST = {"acceptance": 1.0, "recompute": 1.0, "sequence_parallel": 1.0, "zero": 3.0}
+MOST = {"acceptance": 1.0, "recompute": 1.0, "sequence_parallel": 1.0, "hidden_exchange": 1.0, "zero": 3.0}
 WHOLE = ("zero", "sequence_parallel", "interleave", "micro_batch")
 
 

@@ -263,6 +263,8 @@ class Train:
         Stretches of layers that each stage of the pipeline has, in turn with the others.
     sequence_parallel : float or array of shape (designs,)
         1 where the chips of tensor parallelism also share what they would keep alike, 0 where each keeps all of it.
+    hidden_exchange : float or array of shape (designs,)
+        Share of what replicas exchange that may run beside computing, as far as that lasts.
     gradient_byte, optimizer_byte : float or array of shape (designs,)
         For each weight: 2 or 4 of its gradient; of the optimizer 12 for Adam (a 32-bit weight, momentum, variance), 6 with 8-bit states.
     """
@@ -276,6 +278,7 @@ class Train:
     recompute: Real = 0.0
     interleave: Real = 1.0
     sequence_parallel: Real = 0.0
+    hidden_exchange: Real = 0.0
     gradient_byte: Real = 2.0
     optimizer_byte: Real = 12.0
 

@@ -13,10 +13,10 @@ from magnitudes.units import bare_name, show
 Design = Mapping[str, Any]
 NAMES = (
     "model", "system", "phase", "batch", "prompt", "output", "context",
-    "sequence", "micro_batch", "zero", "recompute", "interleave", "sequence_parallel", "gradient_byte", "optimizer_byte",
+    "sequence", "micro_batch", "zero", "recompute", "interleave", "sequence_parallel", "hidden_exchange", "gradient_byte", "optimizer_byte",
     "chunk", "cached_prompt", "kv_keep", "speculate", "acceptance", "steps", "tp", "pp", "ep", "dp", "dtype", "sparsity", "timing",
 )  # fmt: skip
-UNUSUAL = {"cached_prompt": 0.0, "acceptance": 0.0, "interleave": 1.0, "sequence_parallel": 0.0}  # told where they are something else
+UNUSUAL = {"cached_prompt": 0.0, "acceptance": 0.0, "interleave": 1.0, "sequence_parallel": 0.0, "hidden_exchange": 0.0}  # told where they are something else
 SIZES = ("batch", "prompt", "output", "context", "chunk", "steps", "sequence", "micro_batch", "zero", "recompute")  # of a headline
 PURPOSES = {"weight_byte": "weights", "gradient_byte": "gradients", "optimizer_byte": "optimizer", "state_byte": "keys and values",
             "activation_byte": "activations", "workspace_byte": "runtime"}  # fmt: skip

@@ -181,12 +181,17 @@ def show_designs(designs: Sequence[Mapping[str, Any]]) -> None:
     varying = differing(designs)
     times = ["MFU"] if all("mfu" in d for d in designs) else ["TTFT", "TPOT"]
     columns = [*varying, "fidelity", *times, "time", "throughput /s", "bound", "memory", "fits"]
-    rows = [[*(inputs_of(d).get(k, "-") for k in varying), d["fidelity"], *(_share(d["mfu"]) if t == "MFU" else _time(d[f"{t.lower()}_s"]) for t in times),
+    rows = [[*(_asked(d, k) for k in varying), d["fidelity"], *(_share(d["mfu"]) if t == "MFU" else _time(d[f"{t.lower()}_s"]) for t in times),
              _time(d["time_s"]), show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"),
              "yes" if d["feasible"] else "no"] for d in designs]  # fmt: skip
     show_table(headline(designs[0]) if len(designs) == 1 else f"{designs[0]['model']}: {designs[0]['phase']}, {designs[0]['timing']} timing", columns, rows)
     for note in dict.fromkeys(n for d in designs for n in [*d["notes"], *([f"{d['system']}: {d['reason']}"] if d["reason"] else [])]):
         console().print(Text(f"note: {note}", style="yellow"))
+
+
+def _asked(design: Mapping[str, Any], name: str) -> str:
+    """What was asked, also where it is the usual."""
+    return inputs_of(design).get(name) or (f"{design[name]:g}" if isinstance(design.get(name), float) else "-")
 
 
 def _share(value: float) -> str:

@@ -2,7 +2,7 @@
 
 A micro-batch passes all layers forward and backward; layers that are computed again stand between. Replicas exchange gradients once a step, behind
 the last micro-batch; from ZeRO's second stage on with every micro-batch, and in the third weights are gathered for each pass as well
-(Rajbhandari et al., ZeRO, SC 2020, section 5). The optimizer then reads and writes all of its states.
+(Rajbhandari et al., ZeRO, SC 2020, section 5); `simulator.training.exchange` says what of it hides. The optimizer then reads and writes all of its states.
 
 Memory is that of the first stage of a pipeline in which one forward and one backward pass take turns, which holds as many micro-batches as there
 are stages, or of the last, which holds the scores (Narayanan et al., SC 2021, section 2.2; Korthikanti et al., MLSys 2023, sections 4 and 5).
@@ -37,7 +37,7 @@ OUTSIDE = ("embedding", "embedding_all_reduce", "norm_first", "head", "loss", "s
 AGAIN = "_again"  # ends the names of operators that are computed a second time
 ADAM_FLOP = 12.0  # of a weight: two averages, a root, a quotient, decay and the step (Kingma and Ba 2015, algorithm 1)
 NOTES = (
-    "training: gradients and weights are exchanged behind the passes, not beside them, and norms are not shared by tensor parallelism: an upper bound",
+    "training: replicas exchange behind the passes unless told otherwise (--hidden-exchange), and norms are not shared by tensor parallelism",
     "training: activations are those of fused kernels without dropout; attention counts pairs up to the diagonal",
 )
 

@@ -128,6 +128,20 @@ def test_replicas_exchange_what_their_stage_says() -> None:
     assert not [c for p in alone.passes for c in p.costs if isinstance(c.operator, Collective)]
 
 
+@pytest.mark.parametrize("zero", [0.0, 1.0, 2.0, 3.0])
+def test_exchanges_hide_as_far_as_computing_lasts(zero: float) -> None:
+    """Of a step of 8 micro-batches: with each what its passes last, once what the last backward pass does."""
+    times = [float(step("llama-3-8b", how=replace(STEP, zero=zero, hidden_exchange=h)).time_s) for h in (0.0, 0.5, 1.0)]
+    assert times[2] < times[1] < times[0]
+    shown, hidden = (step("llama-3-8b", how=replace(STEP, zero=zero, hidden_exchange=h)) for h in (0.0, 1.0))
+    exchange = [sum(float(c.total_s) for c in p.costs if isinstance(c.operator, Collective)) for p in shown.passes]
+    computed = [sum(float(c.total_s) for c in p.costs if not isinstance(c.operator, Collective)) for p in shown.passes]
+    backward = sum(float(c.total_s) for c in shown.passes[0].costs if c.operator.name.endswith("_gradient"))
+    summed = sum(float(c.total_s) for c in shown.passes[1].costs if "gradients" in c.operator.name and isinstance(c.operator, Collective))
+    expected = [8.0 * (computed[0] + max(0.0, exchange[0] - computed[0])), computed[1] + exchange[1] - min(summed, backward)]
+    assert [float(p.time_s) for p in hidden.passes] == pytest.approx(expected)
+
+
 def test_experts_that_are_spread_over_replicas_are_neither_copied_nor_exchanged() -> None:
     whole = find_model("mixtral-8x7b").parameters
     held = float(step("mixtral-8x7b", on="64xh100-sxm", dp=8.0, how=STEP).memory.weight_byte) / 2.0
@@ -167,6 +181,7 @@ def test_columns_and_programs_say_what_single_steps_say() -> None:
         (["--zero", "4"], "zero is 4; it should be a finite number from 0 to 3"),
         (["--zero", "1.5"], "zero is 1.5; it should be a whole number"),
         (["--recompute", "2"], "recompute is 2"),
+        (["--hidden-exchange", "-1"], "hidden_exchange is -1"),
         (["--spill"], "leave out --spill"),
         (["--prompt", "100"], "--prompt has no meaning in phase train, which takes --batch, --sequence, --micro-batch"),
         (["--lora", "rank=8,adapters=2"], "leave out --lora"),
