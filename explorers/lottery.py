@@ -24,7 +24,7 @@ from explorers.space.catalog import find_space
 from explorers.tabulated import tabulated
 from magnitudes.arrays import Column
 
-MOST_SETTINGS = 48  # combinations an explorer; of more, as many are drawn
+MOST_SETTINGS = 24  # combinations an explorer; of more, as many are drawn
 
 Settings = tuple[tuple[str, Any], ...]
 

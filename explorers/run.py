@@ -174,6 +174,11 @@ class Ledger:
         """A run that was made; None if it was not."""
         return self.runs.get(self.key(job, space))
 
+    def told(self, space: str) -> dict[tuple[str, int, int], Run]:
+        """All runs on a space of that name by (explorer, budget, seed), whatever its laws were then; settings other than the defaults apart."""
+        keys = {key: json.loads(key) for key in self.runs}
+        return {(k[2], int(k[5]), int(k[6])): self.runs[key] for key, k in keys.items() if k[0] == space and not k[4]}
+
     def add(self, job: Job, space: DesignSpace, made: Run) -> None:
         """Keep a run."""
         key = self.key(job, space)

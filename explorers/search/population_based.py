@@ -1,7 +1,8 @@
 """Population-based training of an explorer's own settings (Jaderberg et al. 2017): members of one kind, each with settings of its own, share a budget.
 
 Members take turns. After each round the worst of them take over from the best: all that these have learned, and their settings changed a little.
-So good settings are found while the space is explored, and they may change on the way.
+So good settings are found while the space is explored, and they may change on the way. A member that asks for nothing new in a whole turn has settled:
+another one begins in its place.
 """
 
 from __future__ import annotations
@@ -37,10 +38,13 @@ class PopulationBased:
     members: int = 4
     turn: int = 20  # designs that a member asks for in a round
     generator: np.random.Generator = field(init=False, repr=False)
+    share: int = field(init=False, repr=False)  # of the budget, that a member may count on
     population: list[Any] = field(init=False, repr=False)
-    heights: list[float] = field(init=False, repr=False)  # the best that each member found since it was told of another
+    heights: list[float] = field(init=False, repr=False)  # the best that each member or those before it found
     at: int = field(init=False, default=0, repr=False)  # whose turn it is
     taken: int = field(init=False, default=0, repr=False)  # designs of this turn so far
+    fresh: int = field(init=False, default=0, repr=False)  # those of them that nobody had asked for
+    seen: set[bytes] = field(init=False, default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         if self.of not in KINDS:
@@ -48,9 +52,13 @@ class PopulationBased:
         if self.members < 2:
             raise InputError(f"members={self.members}: at least two are needed, for one to take over from the other")
         self.generator = np.random.default_rng(self.seed)
-        share = max(1, self.budget // self.members)
-        self.population = [build(self.of, self.space, self._seed(), share, self._drawn()) for _ in range(self.members)]
+        self.share = max(1, self.budget // self.members)
+        self.population = [self._new() for _ in range(self.members)]
         self.heights = [np.inf] * self.members
+
+    def _new(self) -> Any:
+        """A member that knows nothing, with settings drawn from those that its kind lists."""
+        return build(self.of, self.space, self._seed(), self.share, self._drawn())
 
     def _seed(self) -> int:
         return int(self.generator.integers(1 << 31))
@@ -68,10 +76,15 @@ class PopulationBased:
         self.population[self.at].tell(places, scores)
         if len(places):
             self.heights[self.at] = min(self.heights[self.at], float(worth(scores).min()))
+        known = len(self.seen)
+        self.seen.update(row.tobytes() for row in np.ascontiguousarray(places))
+        self.fresh += len(self.seen) - known
         self.taken += max(1, len(places))
         if self.taken < self.turn:
             return
-        self.at, self.taken = self.at + 1, 0
+        if self.fresh == 0:
+            self.population[self.at], self.heights[self.at] = self._new(), np.inf
+        self.at, self.taken, self.fresh = self.at + 1, 0, 0
         if self.at == self.members:
             self.at = 0
             self._round()

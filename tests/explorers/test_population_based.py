@@ -44,6 +44,21 @@ def test_the_worst_member_takes_over_from_the_best_with_other_settings() -> None
     assert not np.array_equal(heir.ask(10), parent.ask(10))
 
 
+def test_a_member_that_has_settled_gives_way_to_a_new_one() -> None:
+    space = find_space("pim-placement")
+    trained: Any = build("pbt", space, 0, 400, {"of": "ants", "members": 2, "turn": 10})
+    same = space.sample(10, np.random.default_rng(0))
+    first = trained.population[0]
+    trained.tell(same, space.score(same))
+    assert trained.population[0] is first  # all of that was new
+    trained.tell(same, space.score(same))
+    settled = list(trained.population)
+    trained.tell(same, space.score(same))
+    assert trained.population[0] is not settled[0]
+    assert trained.heights[0] == np.inf
+    assert explore("pim-placement", "pbt", 400, 0).evaluations > explore("pim-placement", "ants", 400, 0).evaluations
+
+
 def test_settings_stay_within_what_is_tried() -> None:
     generator = np.random.default_rng(0)
     for name in KINDS:

@@ -93,7 +93,12 @@ def test_what_is_kept_of_other_laws_does_not_count(tmp_path: Path) -> None:
     ledger.add(job, space, run(job, space))
     assert Ledger(tmp_path / "runs.jsonl").get(job, space) is not None
     stricter = replace(space, constraints=space.constraints[:1])
-    assert Ledger(tmp_path / "runs.jsonl").get(job, stricter) is None
+    again = Ledger(tmp_path / "runs.jsonl")
+    assert again.get(job, stricter) is None
+    tuned = Job(SPACE, "genetic", 10, 0, (("population", 10),))
+    again.add(tuned, space, run(tuned, space))
+    assert list(again.told(SPACE)) == [("random", 10, 0)]
+    assert again.told("pim-placement") == {}
 
 
 def test_slow_explorers_stop_earlier_and_misfits_stay_out() -> None:
