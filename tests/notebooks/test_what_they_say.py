@@ -25,7 +25,8 @@ def figures(name: str) -> list[Any]:
 
 def test_all_are_known() -> None:
     assert [f.stem for f in sorted(FOLDER.glob("*.ipynb"))] == [
-        "01_what_if", "02_reading_a_roofline", "03_bring_your_own", "04_shapes_matter", "05_better_memory", "06_design_a_chip", "08_against_a_trace",
+        "01_what_if", "02_reading_a_roofline", "03_bring_your_own", "04_shapes_matter", "05_better_memory", "06_design_a_chip",
+        "07_a_race", "08_against_a_trace",
     ]  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def test_all_are_known() -> None:
         ("04_shapes_matter.ipynb", 2),
         ("05_better_memory.ipynb", 1),
         ("06_design_a_chip.ipynb", 1),
+        ("07_a_race.ipynb", 1),
     ],
 )
 def test_figures_have_data_and_titled_axes(name: str, count: int) -> None:
@@ -96,3 +98,14 @@ def test_the_trace_is_predicted_as_well_as_validation_says() -> None:
     assert said
     assert int(said[1]) > 40
     assert float(said[2]) <= 12.0
+
+
+def test_the_race_tells_all_and_learning_beats_drawing() -> None:
+    text = printed("07_a_race.ipynb")
+    assert float(re.search(r"better by more than ([\d.e-]+) of it", text)[1]) <= 1e-3  # type: ignore[index]
+    for name in ("random", "annealing", "genetic", "pbt", "ppo", "sac", "ippo", "mappo", "vdn"):
+        assert re.search(rf"^{name} +\d", text, re.MULTILINE), name
+    found = {f"{a} {b}": float(p) for a, b, p in re.findall(r"(\w+) above (\w+) after 2,000: p = ([\d.e-]+)", text)}
+    assert found["ppo random"] < 0.05
+    assert found["ippo random"] < 0.05
+    assert "50 runs of ppo, sac, ippo, mappo, vdn" in text
