@@ -204,7 +204,7 @@ def test_a_lottery_is_written_by_a_command(tmp_path: Path, capsys: pytest.Captur
     asked = ["explore", "pim-placement", "--with", "genetic", "--seeds", "1", "--budget", "20", "--lottery", str(out), "--runs", str(tmp_path)]
     assert main(asked) == 0
     text = out.read_text(encoding="utf-8")
-    for said in ("# The lottery of settings", "## What is reached", "| pim-placement | genetic | 36 |", "population="):
+    for said in ("# The lottery of settings", "## What is reached", "| pim-placement | genetic | 24 |", "population="):
         assert said in text
     assert main(["explore", "pim-placement", "--with", "random", "--budget", "20", "--lottery", str(out)]) == 2
     assert "no explorer with settings" in capsys.readouterr().err
