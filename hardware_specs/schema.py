@@ -124,7 +124,8 @@ class SpatialEngine(Engine):
     element_exponential : Real, optional
         The same of a processing element; None where elements multiply and add only.
     element_weight_byte, element_input_byte, element_sum_byte : Real, optional
-        Registers of one element for weights, inputs and sums, where it keeps more than the one that its dataflow holds.
+        Registers of one element for weights, inputs and sums, where it keeps more than the one that its dataflow holds. Sums may lie in accumulators behind a
+        column instead: then they are those of the column.
     requests : Real, optional
         Requests to memory in flight at once, of an array that commands drive (Gemmini). None elsewhere, as all that follows, which says how they are served.
     answer_clocks : Real, optional
