@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magnitudes.arrays import Column, Condition, Real, both, total, where
+from magnitudes.errors import InputError
 from simulator.confidence.of_estimate import Confidence, time_shares
 from simulator.confidence.spread import Spread
 from simulator.cost import NEVER_S, Cost, largest_part
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.energy import EnergyUse
+
+TIMES = ("time_s", "ttft_s", "tpot_s")  # the figures that are times
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,15 +220,28 @@ class Estimate:
         return self.chips * chip_area_m2(self.confidence.machines[0].chip)
 
     def interval90(self, figure: str = "time_s") -> Spread | None:
-        """The 90 % interval of ``time_s``, ``ttft_s`` or ``tpot_s``; None where there is no such figure.
+        """The 90 % interval of ``time_s``, ``ttft_s`` or ``tpot_s``; None where there is no such figure. That of the throughput is `rate90`.
 
         Learned from kernels on devices that were left out of every fit, added up with the correlation of errors that was measured there.
+
+        Raises
+        ------
+        InputError
+            If it is another figure.
         """
+        if figure not in TIMES:
+            raise InputError(f"no interval is known of {figure!r}; there is one of {', '.join(TIMES)}, and of the throughput as rate90")
         value = getattr(self, figure)
         if value is None or self.confidence is None:
             return None
         phases = {"ttft_s": ("prefill",), "tpot_s": ("decode", "mixed")}.get(figure, tuple(p.run.phase for p in self.passes))
         return self.confidence.of_costs(value, time_shares([(p.time_s, p.run.repeats, p.costs) for p in self.passes if p.run.phase in phases]))
+
+    @property
+    def rate90(self) -> tuple[Real, Real] | None:
+        """The 90 % interval of the throughput, low and high: the same work in the longest and in the shortest time."""
+        span, rate = self.interval90(), self.throughput_token_per_s
+        return None if span is None else (rate * (self.time_s / span.high_s), rate * (self.time_s / span.low_s))
 
     def __len__(self) -> int:
         """Designs in the estimate."""

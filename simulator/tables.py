@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magnitudes.arrays import Reader, Real, minimum
+from magnitudes.arrays import Reader, Real, maximum, minimum, total
+from simulator.confidence.of_estimate import NEVER
 from simulator.cost import Cost, MappedRows, Placed
 from simulator.memory import TierUse, misfit_reason
-from simulator.result import Estimate, PassEstimate
+from simulator.result import TIMES, Estimate, PassEstimate
 from workloads.operator import Fused
 from workloads.scenario import Scenario, Train
 
@@ -44,11 +45,12 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
     -------
     dict
         ``time_s`` of the scenario; ``ttft_s`` (time to first token) and ``tpot_s`` (mean time per output token after the first),
-        null where the scenario has none; ``throughput_token_per_s``; ``interval90`` of the three times as ``[low, high]``, and whether
+        null where the scenario has none; ``throughput_token_per_s``; ``interval90`` of these four as ``[low, high]``, and whether
         they are ``extrapolated``; ``fits``, ``feasible``, ``reason``; ``memory_byte`` (of one chip) and its parts under ``memory``,
         with what lies where under ``tiers`` there;
         in training ``mfu`` and ``hfu``, shares of the chips' peak;
-        ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``operators``, each with
+        ``bound``, the resource that bounds most of the time, and ``bounds``, its share by resource; ``groups``, what all operators of a
+        ``kind`` take together in a pass of each ``phase``: ``time_s`` and ``interval90``; ``operators``, each with
         ``name, kind, phase, count, time_s`` (of one call), ``interval90, bound, flop, byte`` (of one call on one chip) and ``parts``; where several run as one,
         their names under ``fused`` and the ``sections`` that they were cut into;
         ``engine``, which runs it, and ``engines``, what each engine (or two that share it) would take [s]; ``counts`` of
@@ -84,6 +86,7 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
         "memory": {name: getattr(use, name) for name in _purposes(estimate)} | {"tiers": [_without(_fields(t), estimate) for t in use.tiers]},
         "bound": estimate.bound,
         "bounds": {name: share / time_s for name, share in estimate.shares.items()},
+        "groups": [_group_tree(estimate, p, kind) for p in distinct_passes(estimate) for kind in dict.fromkeys(c.operator.kind for c in p.costs)],
         "operators": [_operator_tree(estimate, p, c) for p in distinct_passes(estimate) for c in p.costs],
     }
 
@@ -157,10 +160,19 @@ def distinct_passes(estimate: Estimate) -> list[PassEstimate]:
 
 def _intervals(estimate: Estimate) -> dict[str, Any]:
     """The 90 % intervals of the figures, and whether a part that matters is like nothing measured."""
-    found = {figure: estimate.interval90(figure) for figure in ("time_s", "ttft_s", "tpot_s")}
+    found = {figure: estimate.interval90(figure) for figure in TIMES}
     whole = found["time_s"]
     ends = {figure: None if s is None else (s.low_s, s.high_s) for figure, s in found.items()}
+    ends["throughput_token_per_s"] = estimate.rate90
     return {"interval90": ends, "extrapolated": None if whole is None else whole.extrapolated}
+
+
+def _group_tree(estimate: Estimate, p: PassEstimate, kind: str) -> dict[str, Any]:
+    """All operators of a kind in one pass: their time together, whose errors are neither one nor independent."""
+    costs = [(c, maximum(c.total_s, NEVER)) for c in p.costs if c.operator.kind == kind]
+    time_s = total(share_s for _, share_s in costs)
+    own = None if estimate.confidence is None else estimate.confidence.of_costs(time_s, costs)
+    return {"kind": kind, "phase": p.run.phase, "time_s": time_s, "interval90": None if own is None else (own.low_s, own.high_s)}
 
 
 def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str, Any]:
@@ -197,9 +209,15 @@ def _by_way(placed: Placed) -> dict[str, Real]:
 def flat(design: Mapping[str, Any]) -> dict[str, Any]:
     """A design without its nested parts: what fits a table's row."""
     plain = {k: v for k, v in design.items() if not isinstance(v, dict | list)}
-    ends = {f"{figure.removesuffix('_s')}_{end}_s": pair[i] for figure, pair in design["interval90"].items() if pair for i, end in enumerate(("low", "high"))}
+    ends = {_end(figure, end): pair[i] for figure, pair in design["interval90"].items() if pair for i, end in enumerate(("low", "high"))}
     use = design.get("energy", {})
     return plain | ends | {key: use[key] for key in ("energy_j", "j_per_token", "power_w", "area_m2") if key in use}
+
+
+def _end(figure: str, end: str) -> str:
+    """The column of an interval's end; the unit stays last: ``tpot_low_s``, ``throughput_low_token_per_s``."""
+    name, _, unit = figure.partition("_")
+    return f"{name}_{end}_{unit}"
 
 
 def to_frame(estimate: Estimate) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 
 from magnitudes.units import show
 from roofscape import __version__
-from roofscape.report.accuracy_terminal import plain, share, signed
+from roofscape.report.accuracy_terminal import plain, share, signed, times
 from roofscape.report.figures.accuracy import label, parity_figure, residual_figure
 from roofscape.report.html import element, section, table, text
 from roofscape.report.page import Store, whole
@@ -73,17 +73,19 @@ def _head(found: Mapping[str, Any]) -> str:
 
 def _classes(headline: Mapping[str, Mapping[str, Any]]) -> str:
     """The mean over groups of each class."""
-    columns = ["class", "groups", "rows", "MAPE", "mean |ln|", "bias", "rank", "in 90 %"]
+    columns = ["class", "groups", "rows", "MAPE", "mean |ln|", "bias", "rank", "in 90 %", "width"]
     rows = [[name, str(h["groups"]), f"{h['rows']:,}", *_figures_of(h)] for name, h in headline.items()]
     note = (
         f"Means over groups of {FEW_ROWS} rows or more; a class without such groups is the mean of its small ones. Mean |ln(predicted/measured)| beside "
-        "MAPE, since MAPE forgives predictions that are too fast; bias below zero is too fast; rank is Spearman's correlation."
+        "MAPE, since MAPE forgives predictions that are too fast; bias below zero is too fast; rank is Spearman's correlation; width is the median of "
+        "high over low of the 90 % intervals."
     )
-    return section("By class of operators", table(columns, rows, numeric=range(1, 8)), note)
+    return section("By class of operators", table(columns, rows, numeric=range(1, 9)), note)
 
 
 def _figures_of(scores: Mapping[str, Any]) -> list[str]:
-    return [share(scores["mape"]), share(scores["mean_abs_log"]), signed(scores["bias"]), plain(scores["spearman"]), share(scores["coverage90"])]
+    errors = [share(scores["mape"]), share(scores["mean_abs_log"]), signed(scores["bias"])]
+    return [*errors, plain(scores["spearman"]), share(scores["coverage90"]), times(scores["width90"])]
 
 
 def _figures(rows: pd.DataFrame, count: int, store: Store) -> str:
@@ -125,8 +127,8 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> str:
     names = ["device", "source", "op", "dtype", "kernel"]
     ordered = sorted(groups, key=lambda g: -g["mean_abs_log"])
     rows = [[*(str(g[n] or "") for n in names), f"{g['rows']:,}", share(g["median_ape"]), *_figures_of(g)] for g in ordered]
-    columns = [*names, "rows", "median", "MAPE", "mean |ln|", "bias", "rank", "in 90 %"]
-    inner = table(columns, rows, numeric=range(5, 12))
+    columns = [*names, "rows", "median", "MAPE", "mean |ln|", "bias", "rank", "in 90 %", "width"]
+    inner = table(columns, rows, numeric=range(5, 13))
     return element("section", element("details", text("summary", f"All {len(groups)} groups, the worst first") + inner), class_="long")
 
 

@@ -12,7 +12,7 @@ from roofscape.report.terminal import console
 from simulator.validation.scores import FEW_ROWS
 
 WORST = 8
-METRICS = ("rows", "mape", "median", "|ln|", "bias", "rank", "in 90 %")
+METRICS = ("rows", "mape", "median", "|ln|", "bias", "rank", "in 90 %", "width")
 
 
 def show_validation(found: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ def _grid(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
 
 def _classes(headline: Mapping[str, Mapping[str, Any]]) -> Table:
     """The mean over the groups of each class."""
-    table = _grid(f"Mean over groups of {FEW_ROWS} rows or more", ("class",), ("groups", "rows", "mape", "|ln|", "bias", "rank", "in 90 %"))
+    table = _grid(f"Mean over groups of {FEW_ROWS} rows or more", ("class",), ("groups", "rows", "mape", "|ln|", "bias", "rank", "in 90 %", "width"))
     for name, h in headline.items():
         figures = (
             f"{h['groups']}",
@@ -63,6 +63,7 @@ def _classes(headline: Mapping[str, Mapping[str, Any]]) -> Table:
             signed(h["bias"]),
             plain(h["spearman"]),
             share(h["coverage90"]),
+            times(h["width90"]),
         )
         table.add_row(name, *figures, style="dim" if h["few_rows"] else "")
     return table
@@ -74,7 +75,7 @@ def _groups(title: str, groups: Sequence[Mapping[str, Any]]) -> Table:
     for g in groups:
         names = [Text(str(g[k] or "")) for k in ("device", "source", "op", "dtype", "kernel")]
         figures = [f"{g['rows']:,}", share(g["mape"]), share(g["median_ape"]), share(g["mean_abs_log"])]
-        figures += [signed(g["bias"]), plain(g["spearman"]), share(g["coverage90"])]
+        figures += [signed(g["bias"]), plain(g["spearman"]), share(g["coverage90"]), times(g["width90"])]
         table.add_row(*names, *figures, style="dim" if g["rows"] < FEW_ROWS else "")
     return table
 
@@ -102,3 +103,8 @@ def signed(value: float | None) -> str:
 def plain(value: float | None) -> str:
     """A number between minus one and one."""
     return "-" if value is None else f"{value:.3f}"
+
+
+def times(value: float | None) -> str:
+    """A ratio: the width of an interval, high over low."""
+    return "-" if value is None else f"{value:.2f}x"

@@ -155,8 +155,9 @@ def comparison_table(designs: Sequence[Design]) -> str:
     names, asked = differing(designs), [inputs_of(d) for d in designs]
     inputs = {name: [i.get(name, "-") for i in asked] for name in names}
     times = {name: [show(d[key], "s") if d[key] is not None else "-" for d in designs] for key, (name, _) in DEFINITIONS.items()}
+    times["90 % interval"] = [_interval((d.get("interval90") or {}).get("time_s"), "s").removeprefix("90 %: ") or "-" for d in designs]
     kept = {name: cells for name, cells in times.items() if set(cells) != {"-"}}
-    if len(kept) == 2 and kept["time"] in (kept.get("TTFT"), kept.get("TPOT")):
+    if len(kept.keys() & {"TTFT", "TPOT", "time"}) == 2 and kept["time"] in (kept.get("TTFT"), kept.get("TPOT")):
         del kept["time"]
     share = [f"{show(d['memory_byte'], 'byte')} ({d['memory_byte'] / d['memory']['capacity_byte']:.0%})" for d in designs]
     answers = {

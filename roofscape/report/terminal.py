@@ -99,7 +99,8 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
         lines.append(f"  speculation {design['speculation_speedup']:>9.2f}x   TPOT without the draft over TPOT with it")
     what = "one step" if design["phase"] == "train" else "the whole scenario"
     lines.append(f"  time        {show(design['time_s'], 's'):>10}{_interval(design, 'time_s')}   {what}")
-    lines.append(f"  throughput  {_rate(design['throughput_token_per_s'], unit):>10}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
+    rate = f"{_rate(design['throughput_token_per_s'], unit):>10}{_interval(design, 'throughput_token_per_s', '')}"
+    lines.append(f"  throughput  {rate}   over {design['chips']:g} chip{'s' if design['chips'] > 1 else ''}")
     if "mfu" in design:
         again = f", with what is computed again {design['hfu']:.1%}" if design["recompute"] else ""
         lines.append(f"  MFU         {design['mfu']:>10.1%}   of the chips' peak is work of the model{again}")
@@ -109,14 +110,19 @@ def _answers(design: Mapping[str, Any]) -> list[str]:
     return [*lines, f"  rows        {near}"] if near else lines
 
 
-def _interval(design: Mapping[str, Any], key: str) -> str:
+def _interval(design: Mapping[str, Any], key: str, unit: str = "s") -> str:
     """The 90 % interval of a figure, where one is known, and whether nothing like it was measured."""
-    span = (design.get("interval90") or {}).get(key)
-    if not span:
+    told = _span((design.get("interval90") or {}).get(key), unit)
+    return f"  [{told}] 90 % (extrapolated: {'yes' if design['extrapolated'] else 'no'})" if told else ""
+
+
+def _span(ends: Sequence[float] | None, field: str) -> str:
+    """The two ends of an interval, with their unit once where it is the same."""
+    if not ends:
         return ""
-    low, high = show(span[0], "s"), show(span[1], "s")
+    low, high = show(ends[0], field), show(ends[1], field)
     number, _, unit = low.partition(" ")
-    return f"  [{number if unit == high.partition(' ')[2] else low}, {high}] 90 % (extrapolated: {'yes' if design['extrapolated'] else 'no'})"
+    return f"{number if unit == high.partition(' ')[2] else low}, {high}"
 
 
 def _rate(value: float, unit: str) -> str:
@@ -178,12 +184,15 @@ def _show_elasticities(elasticities: Mapping[str, float]) -> None:
 
 def show_designs(designs: Sequence[Mapping[str, Any]]) -> None:
     """Several designs, a row each: what differs between them, and the answers."""
-    varying = differing(designs)
+    varying, told = differing(designs), any((d.get("interval90") or {}).get("time_s") for d in designs)
     times = ["MFU"] if all("mfu" in d for d in designs) else ["TTFT", "TPOT"]
-    columns = [*varying, "fidelity", *times, "time", "throughput /s", "bound", "memory", "fits"]
-    rows = [[*(_asked(d, k) for k in varying), d["fidelity"], *(_share(d["mfu"]) if t == "MFU" else _time(d[f"{t.lower()}_s"]) for t in times),
-             _time(d["time_s"]), show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"),
-             "yes" if d["feasible"] else "no"] for d in designs]  # fmt: skip
+    columns = [*varying, "fidelity", *times, "time", *(["90 % interval"] if told else []), "throughput /s", "bound", "memory", "fits"]
+    rows = []
+    for d in designs:
+        answers = [_share(d["mfu"]) if t == "MFU" else _time(d[f"{t.lower()}_s"]) for t in times]
+        answers += [_time(d["time_s"]), *([_span((d.get("interval90") or {}).get("time_s"), "s") or "-"] if told else [])]
+        uses = [show(d["throughput_token_per_s"], ""), d["bound"], show(d["memory_byte"], "byte"), "yes" if d["feasible"] else "no"]
+        rows.append([*(_asked(d, k) for k in varying), d["fidelity"], *answers, *uses])
     show_table(headline(designs[0]) if len(designs) == 1 else f"{designs[0]['model']}: {designs[0]['phase']}, {designs[0]['timing']} timing", columns, rows)
     for note in dict.fromkeys(n for d in designs for n in [*d["notes"], *([f"{d['system']}: {d['reason']}"] if d["reason"] else [])]):
         console().print(Text(f"note: {note}", style="yellow"))

@@ -9,7 +9,7 @@ from typing import Any
 from simulator.validation.run import Validation
 from simulator.validation.scores import GROUP, Headline, Score
 
-METRICS = ("rows", "mape", "median_ape", "mean_abs_log", "bias", "spearman", "coverage90")
+METRICS = ("rows", "mape", "median_ape", "mean_abs_log", "bias", "spearman", "coverage90", "width90")
 
 
 def document(validation: Validation) -> dict[str, Any]:

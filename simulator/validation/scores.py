@@ -33,6 +33,8 @@ class Score:
         Rank correlation; None where it is not defined (fewer than two different values).
     coverage90 : float or None
         Share of rows inside their 90 % interval; None where predictions have none.
+    width90 : float or None
+        Median of high over low of those intervals: an interval of a factor of ten covers much and says little.
     """
 
     file: str
@@ -49,6 +51,7 @@ class Score:
     bias: float
     spearman: float | None
     coverage90: float | None
+    width90: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Headline:
     bias: float
     spearman: float | None
     coverage90: float | None
+    width90: float | None
     groups: int
     rows: int
     few_rows: bool
@@ -107,6 +111,12 @@ def coverage(measured: Column, low: Column, high: Column) -> float | None:
     return float(np.mean((measured[known] >= low[known]) & (measured[known] <= high[known]))) if known.any() else None
 
 
+def interval_width(low: Column, high: Column) -> float | None:
+    """Median of high over low; None where no row has an interval."""
+    known = ~(np.isnan(low) | np.isnan(high))
+    return float(np.median(high[known] / low[known])) if known.any() else None
+
+
 def family_of(op: str, dtype: str, timing: str) -> str:
     """Class of a row: the operator's family, with the data type where libraries differ by it."""
     family = OPERATIONS[op].family if op in OPERATIONS else op
@@ -132,12 +142,13 @@ def group_scores(frame: pd.DataFrame) -> list[Score]:
 
 def _score(key: tuple[Hashable, ...], rows: pd.DataFrame) -> Score:
     predicted, measured = rows["predicted_us"].to_numpy(np.float64), rows["measured_us"].to_numpy(np.float64)
-    inside = coverage(measured, rows["low_us"].to_numpy(np.float64), rows["high_us"].to_numpy(np.float64)) if "low_us" in rows.columns else None
+    spans = (rows["low_us"].to_numpy(np.float64), rows["high_us"].to_numpy(np.float64)) if "low_us" in rows.columns else None
     labels = {name: str(value) for name, value in zip(GROUP, key, strict=True)}
     return Score(
         **labels, family=family_of(str(rows["op"].iloc[0]), labels["dtype"], str(rows["timing"].iloc[0])), rows=len(rows), mape=mape(predicted, measured),
         median_ape=median_ape(predicted, measured), mean_abs_log=mean_abs_log(predicted, measured), bias=bias(predicted, measured),
-        spearman=spearman(predicted, measured), coverage90=inside,
+        spearman=spearman(predicted, measured), coverage90=coverage(measured, *spans) if spans else None,
+        width90=interval_width(*spans) if spans else None,
     )  # fmt: skip
 
 
@@ -152,6 +163,7 @@ def _headline(scores: Sequence[Score]) -> Headline:
     return Headline(
         mape=_mean([s.mape for s in used]), mean_abs_log=_mean([s.mean_abs_log for s in used]), bias=_mean([s.bias for s in used]),
         spearman=_mean_known([s.spearman for s in used]), coverage90=_mean_known([s.coverage90 for s in used]),
+        width90=_mean_known([s.width90 for s in used]),
         groups=len(used), rows=sum(s.rows for s in used), few_rows=not large,
     )  # fmt: skip
 

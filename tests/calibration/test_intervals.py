@@ -82,3 +82,25 @@ def test_a_served_first_token_is_as_unsure_as_framework_and_device_together() ->
     found = predicted(tidy("some.csv", pd.DataFrame([row | sizes])), Options()).table.frame.iloc[0]
     assert found["low_us"] < table("serving")["first_fast"] * found["predicted_us"]
     assert found["high_us"] > table("serving")["first_slow"] * found["predicted_us"]
+
+
+def test_throughput_has_the_interval_of_its_time() -> None:
+    e = rs.estimate("llama-3-8b", "h100-sxm", rs.Decode(batch=8.0, context=2048.0))
+    time, rate = e.interval90(), e.rate90
+    assert time is not None and rate is not None
+    assert rate == pytest.approx((8.0 / time.high_s, 8.0 / time.low_s)) and rate[0] < e.throughput_token_per_s < rate[1]
+    assert e.to_dict()["interval90"]["throughput_token_per_s"] == pytest.approx(list(rate))
+    frame = e.to_frame()
+    assert float(frame["throughput_low_token_per_s"].iloc[0]) == pytest.approx(rate[0]) and "tpot_high_s" in frame
+    with pytest.raises(rs.InputError, match="rate90"):
+        e.interval90("throughput_token_per_s")
+
+
+def test_groups_of_kernels_have_intervals_that_add_neither_as_one_nor_as_independent() -> None:
+    d = rs.estimate("llama-3-8b", "h100-sxm", rs.Inference(batch=8.0, prompt=512.0, output=16.0)).to_dict()
+    assert {g["phase"] for g in d["groups"]} == {"prefill", "decode"}
+    for g in d["groups"]:
+        own = [o for o in d["operators"] if (o["kind"], o["phase"]) == (g["kind"], g["phase"])]
+        assert g["time_s"] == pytest.approx(sum(o["count"] * o["time_s"] for o in own))
+        up = [o["count"] * (o["interval90"][1] - o["time_s"]) for o in own]
+        assert sum(u * u for u in up) ** 0.5 <= (g["interval90"][1] - g["time_s"]) * (1 + 1e-9) <= sum(up) * (1 + 2e-9)

@@ -36,7 +36,7 @@ def test_keys_and_their_types_are_stable(run: Run) -> None:
         "tp": "float", "pp": "float", "ep": "float", "dp": "float", "fidelity": "str", "timing": "str", "time_s": "float", "ttft_s": "NoneType",
         "tpot_s": "float", "interval90": "dict", "extrapolated": "bool",
         "throughput_token_per_s": "float", "fits": "bool", "feasible": "bool", "reason": "NoneType", "memory_byte": "float",
-        "memory": "dict", "bound": "str", "bounds": "dict", "operators": "list", "notes": "list", "elasticities": "dict",
+        "memory": "dict", "bound": "str", "bounds": "dict", "groups": "list", "operators": "list", "notes": "list", "elasticities": "dict",
     }  # fmt: skip
     kinds = {k: type(v).__name__ for k, v in design["operators"][0].items()}
     assert kinds == {"name": "str", "kind": "str", "phase": "str", "count": "float", "time_s": "float", "bound": "str", "flop": "float", "byte": "float",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from simulator.validation.scores import bias, coverage, group_scores, mape, mean
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 Products = Callable[..., pd.DataFrame]
-KEYS = ["file", "source", "device", "op", "dtype", "kernel", "rows", "mape", "median_ape", "mean_abs_log", "bias", "spearman", "coverage90"]
+KEYS = ["file", "source", "device", "op", "dtype", "kernel", "rows", "mape", "median_ape", "mean_abs_log", "bias", "spearman", "coverage90", "width90"]
 
 
 def test_json_has_the_documented_keys(score: Run, products: Products) -> None:
@@ -43,6 +44,16 @@ def test_intervals_where_a_frame_has_them_are_counted() -> None:
     frame = pd.DataFrame({**shared, "measured_us": [1.0, 2.0], "predicted_us": [1.0, 1.0], "low_us": [0.5, 0.5], "high_us": [1.5, 1.5]})
     (found,) = group_scores(frame)
     assert found.coverage90 == 0.5 and found.op == "mm" and found.family == "gemm_16bit"
+    assert found.width90 == pytest.approx(3.0)  # high over low
+    (bare,) = group_scores(frame.drop(columns=["low_us", "high_us"]))
+    assert bare.coverage90 is None and bare.width90 is None
+
+
+def test_widths_of_intervals_are_printed(products: Products, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    products().to_parquet(tmp_path / "t.parquet")
+    assert main(["validate", str(tmp_path / "t.parquet"), "--html", str(tmp_path / "page.html")]) == 0
+    assert re.search(r"gemm_16bit .* \d\.\d\dx", capsys.readouterr().out)
+    assert "<th" in (page := (tmp_path / "page.html").read_text()) and ">width<" in page
 
 
 def test_groups_of_few_rows_are_not_averaged(score: Run, products: Products) -> None:

@@ -78,6 +78,14 @@ def test_every_operator_of_a_kineto_trace_is_found_and_scored(run: Run, tmp_path
     assert code == 0
     assert {op: g["rows"] for op, g in by_op(found).items()} == {c.operator.name: 2 * int(c.count) for c in decode_costs()}
     assert all(g["mape"] == pytest.approx(1.0 - 1.0 / SLOWER) for g in found["groups"])  # all as slow: each kernel went to its own operator
+    held = {c.operator.name: float(c.time_s) * SLOWER for c in decode_costs()}
+    spans = {
+        o["name"]: o["interval90"]
+        for o in rs.estimate("llama-3-8b", on="h100-sxm", scenario=rs.Decode(batch=32, context=2048), timing="kernel").to_dict()["operators"]
+    }
+    for op, g in by_op(found).items():
+        low, high = spans[op]
+        assert g["coverage90"] == float(low <= held[op] <= high) and g["width90"] == pytest.approx(high / low)
     assert [(u["rows"], u["reason"].split(":")[0]) for u in found["unscored"]] == [(1, "memory kernels")]
 
 

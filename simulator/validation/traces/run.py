@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 
 from magnitudes.arrays import as_float
@@ -81,9 +82,18 @@ def _rows(m: Matched, file: str, ran: Estimate) -> list[dict[str, object]]:
         "file": file, "source": "trace", "device": ran.system, "op": _op(first), "named": m.name, "dtype": first.arithmetic.name,
         "kernel": "" if m.how != "sum" else "all of the kind, a pass", "timing": "kernel", "predicted_us": m.predicted_us, "bound": largest_part(parts),
         "flop": sum(as_float(c.operator.flop) * (times or as_float(c.count)) for c in m.costs),
-        "byte": sum(as_float(c.operator.byte) * (times or as_float(c.count)) for c in m.costs), "parts": parts,
+        **_span_us(m, ran), "byte": sum(as_float(c.operator.byte) * (times or as_float(c.count)) for c in m.costs), "parts": parts,
     }  # fmt: skip
     return [{**shared, "measured_us": t} for t in m.times_us]
+
+
+def _span_us(m: Matched, ran: Estimate) -> dict[str, float]:
+    """The 90 % interval of one call, or of all operators of a kind in a pass."""
+    if ran.confidence is None:
+        return {"low_us": nan, "high_us": nan}
+    whole = ran.confidence.of_costs(m.predicted_us * 1e-6, [(c, c.total_s) for c in m.costs])
+    own = ran.confidence.of_cost(m.costs[0]) if len(m.costs) == 1 else whole
+    return {"low_us": as_float(own.low_s) * 1e6, "high_us": as_float(own.high_s) * 1e6}
 
 
 def _op(operator: Operator) -> str:
