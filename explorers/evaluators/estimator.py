@@ -7,6 +7,7 @@ change the structure of the question: each combination of them is compiled once 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -275,8 +276,9 @@ class EstimatorProblem:
         found: dict[str, None] = {}
         for structure in islice(self.structures(), NOTED):
             names = {a.path: _value_of(a, v) for a, v in zip(self.structural, structure, strict=True)}
-            question, design = self._asked(names, {a.name: a.column[:1] for a in self.numeric})  # a column: a row that cannot be is no error
-            found |= dict.fromkeys(question.estimate(design).notes)
+            with suppress(InputError):  # the first values of the other axes may not go together; what does has its notes
+                question, design = self._asked(names, {a.name: a.column[:1] for a in self.numeric})
+                found |= dict.fromkeys(question.estimate(design).notes)
         return tuple(found)
 
     def _program(self, structure: tuple[float, ...]) -> Program:

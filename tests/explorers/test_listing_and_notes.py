@@ -10,7 +10,7 @@ import pytest
 from explorers.evaluators.dram_controller import DramController
 from explorers.evaluators.estimator import Estimator
 from explorers.exactness import can_be_proved
-from explorers.space.catalog import find_space, outlines
+from explorers.space.catalog import find_space, outlines, space_names
 from explorers.space.space import DesignSpace
 from roofscape.cli import main
 
@@ -55,3 +55,8 @@ def test_a_sweep_tells_what_the_law_says_however_many_processes_score_it(tmp_pat
     assert f"note: {notes[0]}" in capsys.readouterr().out
     assert main(["explore", command[1], "--with", "random", "--budget", "4"]) == 0
     assert notes[0][:60] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_every_shipped_space_tells_its_notes(name: str) -> None:
+    assert all(isinstance(note, str) and note for note in find_space(name).notes)
