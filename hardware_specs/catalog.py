@@ -22,7 +22,7 @@ from magnitudes.names import NameMiss, family, kin, normal
 SHIPPED = Path(__file__).parent
 THIS_MACHINE = "this-machine"
 _ALIASES = re.compile(r"^aliases:\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
-_VENDORS = ("nvidia", "nv", "amd", "intel", "ia", "google", "tesla", "instinct", "radeon", "geforce", "quadro", "aws", "apple")
+_VENDORS = ("nvidia", "nv", "amd", "intel", "ia", "google", "tesla", "instinct", "radeon", "geforce", "quadro", "aws", "apple", "tenstorrent")
 _MANY = re.compile(r"^\s*(\d+)\s*[xX*]\s*(.+)$|^(.+?)\s+[xX*]\s*(\d+)\s*$")
 
 
@@ -149,7 +149,7 @@ def citation_of(path: str, entry: Entry) -> Citation | None:
 def _counted(name: str) -> tuple[int | None, str]:
     """How many chips a name asks for, and of which; None where it says no number."""
     match = _MANY.match(name)
-    if match is None:
+    if match is None or any(key in _index() for key in _spellings(name)):  # Tegra X1 is a name, not one Tegra
         return None, name
     return (int(match[1]), match[2]) if match[1] else (int(match[4]), match[3])
 

@@ -100,6 +100,7 @@ DATA_TYPES = {
 ALIASES = {
     "float32": "fp32", "float": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float64": "fp64", "double": "fp64",
     "e4m3": "fp8", "fp8_e4m3": "fp8", "float8_e4m3fn": "fp8", "fp4": "nvfp4", "w8a8": "int8", "awq": "w4a16", "gptq": "w4a16", "w1.58a16": "ternary",
+    "binary": "w1a16", "int1": "w1a16", "sub-1-bit": "vq0.8a16", "sub1bit": "vq0.8a16", "w0.8": "w0.8a16",
 }  # fmt: skip
 
 
@@ -109,11 +110,11 @@ def data_type(name: str) -> DataType:
     Raises
     ------
     NameMiss
-        With the near match, if there is none.
+        With the near match and all names, if there is none.
     """
     key = ALIASES.get(name.lower(), name.lower())
     if key not in DATA_TYPES:
-        raise NameMiss("data type", name, nearest(name, [*DATA_TYPES, *ALIASES]))
+        raise NameMiss("data type", name, nearest(name, [*DATA_TYPES, *ALIASES]), f"(known: {', '.join(DATA_TYPES)})")
     return DATA_TYPES[key]
 
 

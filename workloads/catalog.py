@@ -19,6 +19,9 @@ _ENDINGS = (  # they do not change the shape
 _OTHER_NAMES = {  # of the same shape, or as people call it
     "llama-3.1-8b": "llama-3-8b", "llama-3.1-70b": "llama-3-70b", "llama-3.3-70b": "llama-3-70b", "qwq-32b": "qwen2.5-32b",
     "deepseek-v3.1": "deepseek-v3", "deepseek-r1-distill-llama-8b": "llama-3-8b", "deepseek-r1-distill-llama-70b": "llama-3-70b",
+    **{f"qwen2-{size}": f"qwen2.5-{size}" for size in ("0.5b", "1.5b", "7b", "72b")}, "minimax-m1": "minimax-text-01",
+    "vit-b/16": "vit-base-patch16", "vit-b-16": "vit-base-patch16", "vit-l/16": "vit-large-patch16", "vit-l-16": "vit-large-patch16",
+    "clip-vit-b/32": "clip-vit-base-patch32", "clip-vit-l/14": "clip-vit-large-patch14", "llava-1.5": "llava-1.5-7b", "llava": "llava-1.5-7b",
     "stable-diffusion-u-net": "stable-diffusion-v1-5-unet", "stable-diffusion-unet": "stable-diffusion-v1-5-unet",
     "neural-graphics-mlp": "instant-ngp-nerf", "hash-grid-encoding": "instant-ngp-nerf", "hash-grid": "instant-ngp-nerf",
 }  # fmt: skip

@@ -133,12 +133,19 @@ def find_any(name: str) -> Entry:
     return chip_entry(name) if is_system(name) else find(name)
 
 
+def _shown(path: str, value: float, unit: str) -> str:
+    """A value as people write it: years as they are, areas in square millimetres."""
+    if path == "year":
+        return f"{value:.0f}"
+    return f"{value * 1e6:,.4g} mm2" if unit == "m2" or unit.endswith("_m2") else show(value, unit, 4)
+
+
 def _row(path: str, value: float, unit: str, entry: Entry) -> dict[str, Any]:
     """A value with its citation; the schema's own default where the spec does not say."""
     citation = citation_of(path, entry)
     also = [f.key for f in figures_of(entry, path) if f.agrees(value)]
     return {
-        "field": path, "value": value, "shown": show(value, unit, 4), "unit": unit,
+        "field": path, "value": value, "shown": _shown(path, value, unit), "unit": unit,
         "kind": citation.kind if citation else "assumed", "source": citation.source if citation else "default of the schema",
         "also": list(dict.fromkeys(also)),
     }  # fmt: skip

@@ -147,6 +147,10 @@ def test_name_resolves_in_several_spellings(name: str) -> None:
         ("TITAN X (Maxwell)", "titan-x-maxwell"), ("TITAN X (Pascal)", "titan-x-pascal"), ("RTX PRO 6000 (server)", "rtx-pro-6000-server"),
         ("RTX PRO 6000 (workstation)", "rtx-pro-6000-workstation"), ("MI250(X)", "mi250x"), ("Xeon SPR", "xeon-platinum-8480"), ("EPYC Genoa", "epyc-9654"),
         ("a phone SoC", "snapdragon-8-gen-3"), ("4070", "rtx-4070"), ("Jetson Orin", "jetson-agx-orin"), ("Cerebras WSE-3", "cerebras-wse3"), ("a T4", "t4"),
+        ("Tenstorrent Wormhole", "tenstorrent-wormhole-n150"), ("Tenstorrent Blackhole", "tenstorrent-blackhole-p150"), ("LPU", "groq-lpu"),
+        ("IPU", "graphcore-gc200"), ("NVIDIA GH200 144G HBM3e", "gh200-144gb"), ("Intel(R) Xeon Phi(TM) CPU 7250 @ 1.40GHz", "xeon-phi-7250"),
+        ("IA_7250", "xeon-phi-7250"), ("AMD_Vega", "vega-fe"), ("NVSwitch", "nvlink4"), ("NVSwitch 2", "nvlink3"), ("EDR", "infiniband-edr"),
+        ("HDR", "infiniband-hdr"), ("NDR", "infiniband-ndr"), ("XDR", "infiniband-xdr"),
     ],
 )  # fmt: skip
 def test_names_that_tools_print(typed: str, name: str) -> None:
@@ -155,14 +159,14 @@ def test_names_that_tools_print(typed: str, name: str) -> None:
 
 @pytest.mark.parametrize(("typed", "name"), [
     ("a Frontier node", "frontier-node"), ("an SN40L node", "sn40l-node"), ("TPU v4 slice", "tpu-v4-slice-64"), ("TPU v5p slice", "tpu-v5p-slice-64"),
-    ("DGX-1", "dgx-v100"), ("DGX-B200", "dgx-b200"), ("GB200 NVL72", "gb200-nvl72"),
+    ("NVIDIA Tegra X1", "jetson-tx1"), ("DGX-1", "dgx-v100"), ("DGX-B200", "dgx-b200"), ("GB200 NVL72", "gb200-nvl72"),
 ])  # fmt: skip
 def test_names_of_systems_as_people_write_them(typed: str, name: str) -> None:
     assert catalog.find_system(typed).name == name
 
 
 @pytest.mark.parametrize(("typed", "near"), [
-    ("Tenstorrent Wormhole", ["tenstorrent-wormhole-n150", "tenstorrent-wormhole-n300"]), ("Apple M4", ["apple-m4-max"]), ("v4", ["tpu-v4", "tpu-v4-pod"]),
+    ("Tenstorrent", ["tenstorrent-wormhole-n150", "tenstorrent-wormhole-n300"]), ("Apple M4", ["apple-m4-max"]), ("v4", ["tpu-v4", "tpu-v4-pod"]),
     ("Raspberry Pi", ["raspberry-pi-3", "raspberry-pi-4", "raspberry-pi-5"]), ("ICI", ["ici-v2", "ici-v7"]), ("H100 SMX", ["h100-sxm"]),
 ])  # fmt: skip
 def test_a_name_of_several_gets_them_to_choose_from(typed: str, near: list[str]) -> None:

@@ -44,7 +44,7 @@ def test_arithmetic_ends_in_a_format_that_every_chip_has(kind: DataType) -> None
 
 
 def test_a_miss_names_the_near() -> None:
-    with pytest.raises(NameMiss, match=r"unknown data type 'bf61'; did you mean .*bf16"):
+    with pytest.raises(NameMiss, match=r"unknown data type 'bf61'; did you mean .*bf16.* \(known: fp64, .*vq0.8a16"):
         data_type("bf61")
 
 

@@ -109,6 +109,8 @@ def test_a_batch_reads_the_weights_once() -> None:
         ("Llama 1 7B", "llama-7b"), ("MiniMax", "minimax-text-01"), ("Jamba", "jamba-v0.1"), ("DLRM", "dlrm-mlperf"), ("FBNet", "fbnet-c"),
         ("YOLO", "yolo-v3"), ("Inception", "inception-v3"), ("Stable Diffusion U-Net", "stable-diffusion-v1-5-unet"), ("instant-ngp", "instant-ngp-nerf"),
         ("a neural-graphics MLP", "instant-ngp-nerf"), ("hash-grid encoding", "instant-ngp-nerf"), ("OPT-175B", "opt-175b"),
+        ("GPT-3 13B", "gpt3-13b"), ("Qwen/Qwen2-7B-Instruct", "qwen2.5-7b"), ("ViT-B/16", "vit-base-patch16"), ("vit_l_16", "vit-large-patch16"),
+        ("LLaVA 1.5", "llava-1.5-7b"), ("MiniMax-M1", "minimax-text-01"),
     ],
 )  # fmt: skip
 def test_names_in_the_spellings_that_people_use(typed: str, name: str) -> None:

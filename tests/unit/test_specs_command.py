@@ -64,6 +64,12 @@ def test_check_of_one_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert "2155 GB/s" in out
 
 
+def test_values_are_shown_as_people_write_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["specs", "h100-sxm", "--json"]) == 0
+    shown = {row["field"]: row["shown"] for row in json.loads(capsys.readouterr().out)["values"]}
+    assert (shown["year"], shown["area"], shown["tdp"], shown["node"]) == ("2022", "814 mm2", "700 W", "4 nm")
+
+
 def test_list_is_grouped_by_family(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["specs"]) == 0
     out = capsys.readouterr().out
