@@ -13,17 +13,18 @@ DRAWN = 20_000
 
 
 def conflict(space: DesignSpace, drawn: int = DRAWN) -> str:
-    """Which constraints leave nothing, among designs drawn evenly.
+    """Which constraints leave nothing, among all designs where they are few, else among some drawn evenly.
 
     Returns
     -------
     str
         One that never holds, with how near it came; or two that never hold together; or that all of them together leave nothing.
     """
-    scores = space.score(space.sample(drawn, np.random.default_rng(0)))
+    whole = space.grid_size <= drawn
+    scores = space.score(space.places(np.arange(space.grid_size)) if whole else space.sample(drawn, np.random.default_rng(0)))
     holds = scores.violations <= 0.0
     texts = [c.text for c in space.constraints]
-    among = f"among {drawn:,} designs drawn"
+    among = f"among {'all ' * whole}{len(scores):,} designs{' drawn' * (not whole)}"
     for i, text in enumerate(texts):
         if not holds[:, i].any():
             return f"'{text}' never holds {among}{_nearest(space, scores, i)}"

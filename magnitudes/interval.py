@@ -90,7 +90,7 @@ def _power(a: Any, b: Any) -> Interval:
     """Powers of a base that is not negative: monotone in base and in exponent, so that the ends are at the corners."""
     x, y = as_interval(a), as_interval(b)
     if bool(np.any(np.asarray(x.low) < 0)):
-        raise ValueError("a power of an interval that reaches below zero has no bound here; keep the base of a law's power positive")
+        raise ArithmeticError("a power of an interval that reaches below zero has no bound here; keep the base of a law's power positive")
     corners = (x.low**y.low, x.low**y.high, x.high**y.low, x.high**y.high)
     return Interval(reduce(minimum, corners), reduce(maximum, corners))
 
@@ -127,11 +127,12 @@ def _where(condition: Any, a: Any, b: Any) -> Interval:
     return Interval(low, high)  # type: ignore[arg-type]
 
 
-LEAST = 5e-324  # the smallest float above zero: what a logarithm is taken of is positive, though its interval may reach lower
+LEAST = 5e-324  # the smallest float above zero: what a logarithm or a root is taken of is not negative, though its interval may reach lower
 
 INCREASING: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b, "minimum": minimum, "maximum": maximum,
-    "ceil": arrays.ceil, "floor": arrays.floor, "sqrt": arrays.sqrt, "exp": arrays.exp, "log": lambda a: arrays.log(maximum(a, LEAST)),
+    "ceil": arrays.ceil, "floor": arrays.floor, "sqrt": lambda a: arrays.sqrt(maximum(a, 0.0)),
+    "exp": arrays.exp, "log": lambda a: arrays.log(maximum(a, LEAST)),
 }  # fmt: skip
 OTHER: dict[str, Callable[..., Any]] = {
     "negative": _negative, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "power": _power,

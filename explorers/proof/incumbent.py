@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from explorers.diagnosis import missing_figures
 from explorers.space.space import DesignSpace, Places, SpaceError
 from magnitudes.arrays import Column
 
@@ -26,18 +27,21 @@ class Incumbent:
     places : Places or None
     evaluated : int
         Designs scored.
+    missing : str
+        Where the objective is no number, if such a design was met.
     """
 
     space: DesignSpace
     log: float = float("inf")
     places: Places | None = None
     evaluated: int = 0
-    kept: list[Places] = field(default_factory=list)
+    missing: str = ""
 
     def offer(self, places: Places) -> Column:
         """Score designs; returns the logarithms of their objectives, infinite where infeasible."""
         scores = self.space.score(places)
         self.evaluated += len(places)
+        self.missing = self.missing or missing_figures(self.space, places, scores)
         sign = self.space.objectives[0].sign
         figure = scores.objectives[:, 0] * sign
         if (figure[scores.feasible] <= 0.0).any():
@@ -50,7 +54,11 @@ class Incumbent:
         return logs
 
     def search(self, generator: np.random.Generator) -> None:
-        """Draw designs, then improve the best of them one axis at a time until nothing changes."""
+        """Draw designs (all, where there are few), then improve the best of them one axis at a time until nothing changes."""
+        if self.space.grid_size <= DRAWN:
+            whole = self.space.places(np.arange(self.space.grid_size))
+            self.offer(whole[(self.space.canonical(whole) == whole).all(axis=1)])
+            return
         drawn = self.space.sample(DRAWN, generator)
         logs = self.offer(drawn)
         for start in np.argsort(logs)[:STARTS]:

@@ -14,12 +14,13 @@ import numpy as np
 from explorers.diagnosis import conflict
 from explorers.exactness import can_be_proved
 from explorers.proof import branch, outer
-from explorers.proof.incumbent import Incumbent
+from explorers.proof.incumbent import DRAWN, Incumbent
 from explorers.proof.region import Region, regions
 from explorers.space.space import DesignSpace, SpaceError
 from explorers.study import Progress, Study
 
 GAP = 1e-3
+BOUNDLESS = ArithmeticError  # a divisor that passes zero, a power of what may be negative
 SECONDS = 600.0
 
 
@@ -49,19 +50,19 @@ def solve(space: DesignSpace, progress: Progress | None = None, gap: float = GAP
     incumbent = Incumbent(space)
     incumbent.search(np.random.default_rng(0))
     bound = np.inf
-    for region in regions(space):
+    for region in [] if space.grid_size <= DRAWN else regions(space):  # few designs were all tried
         bound = min(bound, _region_bound(region, incumbent, gap, until))
         if progress is not None:
             progress(incumbent.evaluated)
     if incumbent.places is None:
         proven = "no design is feasible" if np.isinf(bound) else "no feasible design was found, and none is excluded"
-        proven = f"{proven}: {conflict(space)}"
+        proven = f"{proven}: {incumbent.missing or conflict(space)}"
         empty = np.zeros((0, len(space.axes)), dtype=np.int64)
         return Study("exact", space, 0, {}, empty, space.score(empty), incumbent.evaluated, time.perf_counter() - start, None, proven)
     distance = float(max(0.0, -np.expm1(min(bound, incumbent.log) - incumbent.log)))
     if space.objectives[0].sign < 0:  # a larger figure is better: relative to the best one known
         distance = float(max(0.0, np.expm1(incumbent.log - min(bound, incumbent.log))))
-    note = "" if distance <= gap else f"stopped after {seconds:g} s"
+    note = "; ".join(n for n in ("" if distance <= gap else f"stopped after {seconds:g} s", incumbent.missing) if n)
     places = incumbent.places[None, :]
     return Study("exact", space, 0, {}, places, space.score(places), incumbent.evaluated, time.perf_counter() - start, distance, note)
 
@@ -71,7 +72,17 @@ def _region_bound(region: Region, incumbent: Incumbent, gap: float, until: float
     if not region.free:
         incumbent.offer(region.places(np.zeros((1, 0), dtype=np.int64)))
         return float("inf")
-    found = outer.prove(outer.Relaxation(region), incumbent, gap, until)
+    try:
+        found = outer.prove(outer.Relaxation(region), incumbent, gap, until)
+    except BOUNDLESS:
+        found = outer.Outcome(-np.inf, closed=False)
     if found.closed:
         return found.bound
-    return max(found.bound, branch.prove(region, incumbent, gap, until))
+    try:
+        return max(found.bound, branch.prove(region, incumbent, gap, until))
+    except BOUNDLESS as error:
+        where = ", ".join(a.name for a in region.free)
+        raise SpaceError(
+            f"exact: a formula of {region.space.name} has no bound while {where} vary: {error}; "
+            "keep what is divided by or raised to a power positive (max(..., 1e-9)), or use exhaustive"
+        ) from None
