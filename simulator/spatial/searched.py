@@ -61,7 +61,7 @@ def _note(machine: Machine, how: Mappings) -> str:
     told = f"{len(how.given)} as given, the others" if how.given else "each"
     goal = {"energy_delay": "energy x delay", "energy": "energy", "time": "time"}[how.goal]
     what = f"products and convolutions are mapped between {buffer} and {memory}, {told} searched for the least {goal}"
-    return f"{what}; attention and all else follow the closed form"
+    return f"{what}; attention, all else and what a page varies follow the closed form"
 
 
 def _one(operator: Contraction | GroupedContraction | Convolution, machine: Machine, how: Mappings) -> tuple[Real, dict[str, Real], Mapped]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from explorers.question import Question
 from hardware_specs.catalog import chip_names, find_system
 from hardware_specs.fields import field_values, scaled
 from hardware_specs.schema import Engine, NearMemoryEngine, System
@@ -211,3 +213,20 @@ def test_a_mapping_found_is_never_worse_on_more_and_never_under_its_floor(seed: 
     assert search(layer, array(1.0, 4.0), "time").clock[0] <= base * ROUNDING
     found = search(layer, array(1.0, 1.0), "energy")
     assert found.energy_j[0] * ROUNDING >= (k * c + c * x + k * x) * 1e-10 and found.at_most[0] * ROUNDING >= 1.0
+
+
+@pytest.mark.parametrize(("machine", "model"), [("pim-gpt", "gpt3-xl"), ("duplex", "llama-3.2-1b")])
+def test_two_hundred_thousand_memories_a_second(machine: str, model: str) -> None:
+    """Of one core's own time: timings, bus and batch vary, over units alone and units beside a processor."""
+    own = Question(find_model(model), find_system(machine), Decode(batch=1.0, context=2048.0), correction=False)
+    unit = next(e.name for e in own.system.chip.engines if isinstance(e, NearMemoryEngine))
+    rng, rows = np.random.default_rng(0), 16384
+    base = field_values(own.system)
+    designs = {p: as_float(base[p]) * 2.0 ** rng.uniform(-1.0, 1.0, rows) for p in (f"{unit}.column_to_column", f"{unit}.activate", f"{unit}.bus")}
+    designs["batch"] = np.exp2(rng.integers(0, 5, rows)).astype(np.float64)
+    program, seconds = own.compiled(tuple(designs)), []
+    for _ in range(4):
+        start = time.process_time()
+        program.run(designs)
+        seconds.append(time.process_time() - start)
+    assert rows / min(seconds) >= 200_000
