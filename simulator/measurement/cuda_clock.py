@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from simulator.measurement.environment import MeasurementError, sensor_text
+from simulator.measurement.sensors import amd_gpu
 
 GRAPH_CALLS = 20  # at least, in one graph
 PROFILED_CALLS = 20
@@ -118,7 +119,7 @@ def gpu_environment(torch: Any) -> dict[str, str]:
 
 
 def gpu_clock_and_power() -> dict[str, float]:
-    """Clock [Hz] and power [W] now, where the driver tells."""
+    """Clock [Hz] and power [W] now, where a driver tells: NVIDIA's tool, or the files of AMD's."""
     values = sensor_text("clocks.sm,power.draw").split(",")
     readings = {}
     for name, text, scale in zip(("clock_hz", "power_w"), values, (1e6, 1.0), strict=False):
@@ -126,4 +127,4 @@ def gpu_clock_and_power() -> dict[str, float]:
             readings[name] = float(text) * scale
         except ValueError:
             continue
-    return readings
+    return readings or amd_gpu()

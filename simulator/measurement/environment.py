@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from pathlib import Path
 
 from hardware_specs.this_machine import Reported, reported
 from magnitudes.errors import InputError
@@ -69,15 +68,6 @@ def keep_heap() -> bool:
 
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(_MMAP_MOST, 0)) and bool(libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1))
-
-
-def clock_and_power() -> dict[str, float]:
-    """Clock of the cores and power of the package, where the system shows them."""
-    readings = {}
-    clocks = [float(f.read_text()) * 1e3 for f in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
-    if clocks:
-        readings["clock_hz"] = sum(clocks) / len(clocks)
-    return readings
 
 
 def sensor_text(fields: str) -> str:

@@ -12,9 +12,10 @@ from magnitudes.names import NameMiss, nearest
 from simulator.measurement import trace
 from simulator.measurement.cases import Case
 from simulator.measurement.cuda_clock import cuda_clock, gpu_clock_and_power, gpu_environment
-from simulator.measurement.environment import MeasurementError, clock_and_power, host_environment, keep_heap
+from simulator.measurement.environment import MeasurementError, host_environment, keep_heap
 from simulator.measurement.numpy_kernels import NumpyBackend
 from simulator.measurement.repeats import Times, host_clock, repeat
+from simulator.measurement.sensors import host_meter
 from simulator.measurement.suites import suite
 from simulator.measurement.torch_kernels import TorchBackend, load_torch
 from simulator.measurement.work import Backend, copies_of
@@ -165,12 +166,12 @@ def row_of(plan: Plan, job: Job, budget_s: float) -> dict[str, Any]:
     sets = [work.buffers() for _ in range(copies)]
     gc.collect()
     gc.disable()
+    meter = host_meter() if plan.device == "cpu" else gpu_clock_and_power
     try:
         times: Times = repeat(_clock(plan, job.timing)(work.call, sets), budget_s)
     finally:
         gc.enable()
-    readings = clock_and_power() if plan.device == "cpu" else gpu_clock_and_power()
-    return _labels(plan, job) | times.statistics() | {"copies": float(copies)} | readings
+    return _labels(plan, job) | times.statistics() | {"copies": float(copies)} | meter()
 
 
 def _clock(plan: Plan, timing: str) -> Clock:

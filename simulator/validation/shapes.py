@@ -17,6 +17,7 @@ import numpy as np
 from magnitudes.arrays import as_float
 from simulator.validation.columns import flags, numbers, texts
 from simulator.validation.formats import formats_of
+from simulator.validation.gpt3_layer import with_sizes
 from simulator.validation.mappings import with_mappings
 from simulator.validation.served import FIRST, STEP
 from simulator.validation.tidy import Table, Unscored, missing_columns, tidy
@@ -108,18 +109,17 @@ def _serving_layers(file: str, frame: pd.DataFrame) -> Table:
 
 
 def _compass(file: str, frame: pd.DataFrame) -> Table:
-    """LLMCompass: operators with sizes, and the layers of GPT-3 on 4 chips, which bear names only."""
+    """LLMCompass: operators with sizes, and the layers of GPT-3 on 4 chips, which bear names only: a prompt's sizes are known."""
+    import pandas as pd
+
     op = texts(frame["op"])
     layers = op.str.startswith("gpt3_layer")
     if not layers.any():
         return tidy(file, frame)
-    decode = int((layers & op.str.contains("decode")).sum())
-    plain = tidy(file, frame[~layers])
-    lost = [
-        Unscored("layer of GPT-3 in decoding: its context is not published", decode, file),
-        Unscored("layer of GPT-3 in prefill: rows carry no dimensions", int(layers.sum()) - decode, file),
-    ]
-    return Table(file, plain.frame, (*plain.unscored, *(u for u in lost if u.rows)))
+    decode = layers & op.str.contains("decode")
+    known = tidy(file, pd.concat([frame[~layers], with_sizes(frame[layers & ~decode])]))
+    lost = Unscored("layer of GPT-3 in decoding: its context is not published", int(decode.sum()), file)
+    return Table(file, known.frame, (*known.unscored, *([lost] if lost.rows else [])))
 
 
 def _model_operators(file: str, frame: pd.DataFrame) -> Table:

@@ -113,6 +113,7 @@ def test_an_unknown_context_and_a_blind_profiler_are_said() -> None:
 
 def test_readings_of_a_driver_that_is_not_there_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.measurement.cuda_clock.sensor_text", lambda _: "")
+    monkeypatch.setattr("simulator.measurement.cuda_clock.amd_gpu", dict)
     assert gpu_clock_and_power() == {}
     monkeypatch.setattr("simulator.measurement.cuda_clock.sensor_text", lambda _: "1980, [N/A]")
     assert gpu_clock_and_power() == {"clock_hz": 1.98e9}
