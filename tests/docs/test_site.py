@@ -63,6 +63,16 @@ class Links(HTMLParser):
             self.loaded += [given[k] for k in ("src", "href") if k in given and given.get("rel") != "canonical"]
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "laws").glob("*.md")), ids=lambda p: p.stem)
+def test_a_page_of_a_law_has_its_formula_and_where_it_comes_from(page: Path) -> None:
+    if page.stem == "index":
+        return
+    words = page.read_text(encoding="utf-8")
+    in_a_table = "| formula | reference |" in words
+    assert in_a_table or re.search(r"^    \S.*( = | <= |minimise)", words, re.MULTILINE), "no formula"
+    assert in_a_table or "**Reference" in words, "no reference"
+
+
 def test_links_resolve(site: Path) -> None:
     pages = {page: Links(page) for page in site.rglob("*.html") if page.name != "404.html"}
     assert len(pages) == len([p for p in PAGES if "pictures" not in p.parts]) + 6  # five that are generated, and search
