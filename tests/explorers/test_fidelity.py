@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorers.race import needed, truth_of
+from explorers.race import truth_of
+from explorers.run import Run
 from explorers.search.fidelity import behind, lower_fidelity
 from explorers.space.catalog import find_space
 from explorers.study import explore
@@ -70,8 +71,8 @@ def test_what_is_behind_the_front() -> None:
 def test_few_evaluations_find_nearly_all(name: str) -> None:
     space = find_space(name)
     truth, reference = truth_of(space), space.reference_point
-    reached = [needed(explore(space, "fidelity", 20, seed), truth, reference) for seed in range(3)]
-    drawn = needed(explore(space, "random", 20, 0), truth, reference)
+    reached = [Run.of(explore(space, "fidelity", 20, seed)).needed(truth, reference) for seed in range(3)]
+    drawn = Run.of(explore(space, "random", 20, 0)).needed(truth, reference)
     assert np.median(reached) <= 20 < drawn
 
 
