@@ -153,7 +153,7 @@ def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mappi
     for key in settings or {}:
         if key not in known:
             raise NameMiss(f"setting of {name}", key, nearest(key, known), f"(known: {', '.join(known) or 'none'})")
-    if kept and "kept" not in {f.name for f in fields(cls)}:
+    if kept and "kept" not in {f.name for f in fields(cls) if f.init}:
         raise InputError(f"{name} keeps no study; those of Optuna's samplers do (tpe, nsga2, nsga3, cmaes, gp), and `roofscape sweep` keeps every design")
     place = {"kept": kept} if kept else {}
     with extras_named():  # some explorers import their library only when they begin

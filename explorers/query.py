@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from explorers.pareto import Front
 from explorers.space.expression import Expression, expression
 from explorers.space.space import FEASIBLE
-from explorers.store import Store
+from explorers.store import Store, open_store
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
@@ -25,7 +26,7 @@ MOST_ROWS = 1_000_000
 
 
 def query(
-    store: Store,
+    store: Store | str | Path,
     condition: str | None = None,
     *,
     pareto: Sequence[str] = (),
@@ -37,7 +38,8 @@ def query(
 
     Parameters
     ----------
-    store : Store
+    store : Store, str or Path
+        The folder, as `sweep` returns it, or where it is.
     condition : str, optional
         A formula over its columns: ``"tpot_s < 0.02 and usd_per_h < 30"``. Numbers are in base units.
     pareto : sequence of str
@@ -59,6 +61,7 @@ def query(
     InputError
         If the folder holds no results yet, a column does not exist, or the formula cannot be read.
     """
+    store = store if isinstance(store, Store) else open_store(store)
     source, columns = _source(store)
     parts = [] if infeasible else [f'"{FEASIBLE}"']
     if condition:

@@ -100,8 +100,9 @@ class Study:
 
     def to_dict(self) -> dict[str, Any]:
         """What ``--json`` prints."""
+        settings = {k: v if isinstance(v, str | int | float) else str(v) for k, v in self.settings.items()}
         return {
-            "explorer": self.explorer, "space": self.space.name, "seed": self.seed, "settings": dict(self.settings), "evaluations": self.evaluations,
+            "explorer": self.explorer, "space": self.space.name, "seed": self.seed, "settings": settings, "evaluations": self.evaluations,
             "seconds": self.seconds, "best": self.best, "front": [self.shown(r) for r in self.front_rows], "hypervolume": self.hypervolume,
             "gap": self.gap, "note": self.note,
         }  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from explorers.space.catalog import find_space
 from explorers.space.file import read_space
 from explorers.space.space import DesignSpace
 from explorers.store import Store, create_store, open_store, places_of, write_part
@@ -24,7 +25,7 @@ RESTARTS = 5  # of a pool whose worker was killed
 
 
 def sweep(
-    space: DesignSpace,
+    space: DesignSpace | str,
     folder: str | Path,
     *,
     sample: int | None = None,
@@ -38,7 +39,8 @@ def sweep(
 
     Parameters
     ----------
-    space : DesignSpace
+    space : DesignSpace or str
+        A space, a shipped one's name, or the path of a file.
     folder : str or Path
     sample : int, optional
         Designs drawn evenly; all of the grid, if not said.
@@ -58,6 +60,7 @@ def sweep(
     InputError
         If the space is too large to sweep, the folder is of something else, or cannot be written.
     """
+    space = find_space(space) if isinstance(space, str) else space
     if sample is None and space.grid_size > MOST:
         raise InputError(f"{space.name} has {space.grid_size:.2e} designs, too many to write; draw some (--sample 1e6), or explore it")
     store = create_store(folder, space, sample, seed, part_size, versions())

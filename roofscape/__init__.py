@@ -20,6 +20,7 @@ _PUBLIC = {
     "Train": "workloads.scenario",
     "Estimate": "simulator.result", "Question": "explorers.question", "evaluate": "explorers.stream", "stream": "explorers.stream",
     "DesignSpace": "explorers.space.space", "Study": "explorers.study", "explore": "explorers.study",
+    "sweep": "explorers.sweep", "query": "explorers.query",
     "make_env": "explorers.environments.design", "make_vector_env": "explorers.environments.design",
     "make_multi_agent_env": "explorers.environments.multi_agent",
     "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from explorers.environments.design import make_env as make_env
     from explorers.environments.design import make_vector_env as make_vector_env
     from explorers.environments.multi_agent import make_multi_agent_env as make_multi_agent_env
+    from explorers.query import query as query
     from explorers.question import Question as Question
     from explorers.space.space import DesignSpace as DesignSpace
     from explorers.stream import evaluate as evaluate
     from explorers.stream import stream as stream
     from explorers.study import Study as Study
     from explorers.study import explore as explore
+    from explorers.sweep import sweep as sweep
     from magnitudes.errors import InputError as InputError
     from roofscape.api import compare as compare
     from roofscape.api import elasticities as elasticities

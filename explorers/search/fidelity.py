@@ -3,7 +3,8 @@
 All designs (or a draw) are scored at roofline fidelity. What is learned from each evaluation at the asked fidelity is the *ratio* of the two, by a
 Gaussian process over the axes and the rooflines themselves; the designs are ranked anew by roofline times ratio as evaluations come
 (Kennedy and O'Hagan, *Predicting the output from a complex computer code when fast approximations are available*, Biometrika 2000).
-A space whose evaluator has no lower fidelity is explored by the model of its axes alone.
+Where the evaluator is an event model, with nothing of its own below it, a proxy of logged evaluations stands in (setting ``log``: a sweep's
+folder, or a study); without a log such a space is explored by the model of its axes alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from explorers.evaluators.estimator import Estimator
 from explorers.pareto import not_dominated
+from explorers.predicted import Predicted, predicted
 from explorers.search.surrogate import ModelGuided, told_reference
 from explorers.space.space import DesignSpace, Places
 from explorers.surrogate.picking import best_rows
@@ -36,7 +38,7 @@ def lower_fidelity(space: DesignSpace) -> DesignSpace | None:
 
 @dataclass
 class Fidelity(ModelGuided):
-    """Rooflines of all designs, and the ratio to the asked fidelity learned from a few."""
+    """Rooflines of all designs (or what a proxy says of them), and the ratio to the asked fidelity learned from a few."""
 
     about: ClassVar[str] = "rooflines of all designs first, then the few that matter at the asked fidelity, whose ratio is learned"
     settings_tried: ClassVar[Mapping[str, tuple[Any, ...]]] = {
@@ -48,6 +50,8 @@ class Fidelity(ModelGuided):
 
     startup: int = 6
     candidates: int = 8000
+    log: Any = ""
+    learner: str = "network"
     low: DesignSpace | None = field(init=False, repr=False)
     scored: int = field(init=False, default=0)
     kept: Places = field(init=False, repr=False)
@@ -58,13 +62,15 @@ class Fidelity(ModelGuided):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.low = lower_fidelity(self.space)
+        self.low = predicted(self.space, self.log, self.learner) if self.log else lower_fidelity(self.space)
         if self.low is not None and not self._score_all(self.low):
             self.low = None
 
     @property
     def note(self) -> str:
         """What a study says of evaluations that its budget does not count."""
+        if isinstance(self.low, Predicted):
+            return f"{self.low.told}; {self.scored} designs were predicted beside the budget"
         return f"{self.scored} rooflines were computed beside the budget" if self.low is not None else "no lower fidelity: a model of the axes guided alone"
 
     def _score_all(self, low: DesignSpace) -> bool:

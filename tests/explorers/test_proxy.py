@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from explorers.predicted import predicted
 from explorers.proxy import learn, logged
 from explorers.space.catalog import find_space
 from explorers.study import Study, explore
@@ -63,3 +64,24 @@ def test_what_cannot_be_learned_is_refused(study: Study) -> None:
         learn(study, "bosting")
     with pytest.raises(InputError, match="too few"):
         learn(explore(SPACE, "random", 20, 0))
+
+
+def test_a_proxy_of_a_log_is_the_fidelity_below(study: Study, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra proxy)")
+    space = find_space(SPACE)
+    below = predicted(space, study, "network")
+    places = space.sample(300, np.random.default_rng(3))
+    truth = space.score(places).objectives
+    assert np.all(np.sqrt(((below.score(places).objectives - truth) ** 2).mean(axis=0)) < 0.05 * np.ptp(truth, axis=0))
+    found = explore(space, "fidelity", 24, 0, {"log": study})
+    assert found.evaluations == 24
+    assert "times faster; " in found.note and f"{space.size} designs were predicted" in found.note
+    drawn = [explore(space, "random", 24, seed).hypervolume for seed in range(3)]
+    assert found.hypervolume > max(drawn)  # 1,500 logged designs guide better than none
+    with pytest.raises(InputError, match="the log is of pim-placement"):
+        explore("rdu-three-tier", "fidelity", 12, 0, {"log": study})
+
+
+def test_an_explorer_without_a_study_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fidelity keeps no study"):
+        explore(SPACE, "fidelity", 12, kept=str(tmp_path / "kept.journal"))

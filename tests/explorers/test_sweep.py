@@ -151,3 +151,13 @@ def test_wrong_questions_are_refused(whole: Path) -> None:
         query(store, pareto=["tpot_s:up"])
     with pytest.raises(InputError, match="unknown function"):
         query(store, "system('x') < 1")
+
+
+def test_a_notebook_sweeps_and_asks(tmp_path: Path) -> None:
+    import roofscape as rs
+
+    store = rs.sweep("pim-placement", tmp_path / "r", sample=64, seed=1)
+    rows = rs.query(tmp_path / "r", "tpot_s < 1", pareto=["tpot_s"])
+    assert len(rows) >= 1 and rows.tpot_s.min() == rs.query(store, order="tpot_s", limit=1).tpot_s.iloc[0]
+    with pytest.raises(rs.InputError, match="no results folder"):
+        rs.query(tmp_path / "none")
