@@ -87,7 +87,7 @@ def _rendered(figure: go.Figure) -> bytes:
     try:
         return bytes(figure.to_image(format="png", width=WIDTH, scale=SCALE))
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(",;. ")
         raise InputError(f"--png cannot draw: {reason}; it needs the extra (`pip install 'roofscape[png]'`) and Chrome or Chromium") from error
 
 

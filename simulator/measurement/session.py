@@ -22,6 +22,7 @@ from simulator.measurement.work import Backend, copies_of
 
 CASE_S = 0.4  # for the repeats of one case, where no budget is given
 TIMINGS = ("kernel", "graph", "eager")
+OTHER_DEVICES = {"gpu": "cuda", "rocm": "cuda", "hip": "cuda"}  # PyTorch calls them all cuda
 Clock = Callable[[Callable[..., object], Sequence[tuple[Any, ...]]], Callable[[], tuple[float, bool]]]
 
 
@@ -92,6 +93,7 @@ def plan(
     NameMiss, MeasurementError
         If the device, a backend or a context does not exist here.
     """
+    device = OTHER_DEVICES.get(device.lower(), device)
     for what, given, known in (("device", [device], ("cpu", "cuda")), ("backend", backends, ("numpy", "torch")), ("timing context", timings, TIMINGS)):
         for one in given:
             if one not in known:

@@ -208,10 +208,11 @@ def test_copies_exceed_the_cache_and_warm_cases_stay_in_it() -> None:
     ("arguments", "says"),
     [
         (["--suite", "quik"], "did you mean quick"),
-        (["--device", "gpu"], "unknown device 'gpu'"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
         (["--backend", "jax"], "unknown backend 'jax'"),
         (["--timing", "graph"], "--timing eager is the only context"),
         (["--device", "cuda", "--backend", "numpy"], "numpy runs on processors only"),
+        (["--device", "gpu", "--backend", "numpy"], "numpy runs on processors only"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_with_the_remedy(arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,6 +235,8 @@ def test_a_gpu_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_place_that_cannot_be_written_is_refused_before_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["measure", "--out", str(tmp_path / "no" / "x.parquet")]) == 2
     assert "create it first" in capsys.readouterr().err
+    assert main(["measure", "--out", str(tmp_path / "x.csv")]) == 2
+    assert "call it x.parquet" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["measure", "--out", str(tmp_path / "x.parquet"), "--budget", "-1"])
 

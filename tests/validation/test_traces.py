@@ -87,6 +87,8 @@ def test_every_operator_of_a_kineto_trace_is_found_and_scored(run: Run, tmp_path
         low, high = spans[op]
         assert g["coverage90"] == float(low <= held[op] <= high) and g["width90"] == pytest.approx(high / low)
     assert [(u["rows"], u["reason"].split(":")[0]) for u in found["unscored"]] == [(1, "memory kernels")]
+    assert found["unscored"][0]["reason"].endswith("% of the device's time: Memcpy DtoH)")  # what was not matched, by name
+    assert "decode, batch 32, context 2048, tp 1" in found["notes"][0]
 
 
 def test_products_apart_that_share_an_input_are_one_operator(run: Run, tmp_path: Path) -> None:

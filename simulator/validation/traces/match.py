@@ -66,11 +66,12 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """Kernels that no operator explains, and the share of the device's time that is theirs."""
+    """Calls of a kernel that no operator explains, and their time."""
 
     reason: str
     calls: int
     time_us: float
+    kernel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,4 +244,4 @@ def _product(launch: Launch) -> tuple[float, float, float] | None:
 
 
 def _lost(kernels: Iterable[Launch], reason: str) -> list[Unmatched]:
-    return [Unmatched(reason, k.calls, k.time_us) for k in kernels]
+    return [Unmatched(reason, k.calls, k.time_us, k.name) for k in kernels]

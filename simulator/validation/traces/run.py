@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from math import nan
 from pathlib import Path
 
@@ -21,6 +23,9 @@ OPS = {
     "contraction": "linear", "grouped_contraction": "moe", "convolution": "conv_fwd", "normalization": "rmsnorm", "softmax": "softmax", "gather": "embedding",
     "elementwise": "copy", "collective": "all_reduce", "routing": "moe",
 }  # fmt: skip
+
+
+NAMED, LONG_NAME = 3, 60  # kernels that a reason names, and letters of each
 
 
 def is_trace(path: Path) -> bool:
@@ -106,12 +111,20 @@ def _op(operator: Operator) -> str:
 
 
 def _unscored(matching: Matching, launches: list[Launch], file: str) -> list[Unscored]:
-    """Kernels without an operator, by reason, each with its share of the device's time."""
+    """Kernels without an operator, by reason: their share of the device's time, and by name those that take most of it."""
     whole_us = sum(k.time_us for k in launches)
-    time_us: dict[str, float] = {}
+    time_us: dict[str, dict[str, float]] = {}
     for u in matching.unmatched:
-        time_us[u.reason] = time_us.get(u.reason, 0.0) + u.time_us
-    return summed(Unscored(f"{u.reason} ({time_us[u.reason] / whole_us:.1%} of the device's time)", u.calls, file) for u in matching.unmatched)
+        own = time_us.setdefault(u.reason, {})
+        own[u.kernel] = own.get(u.kernel, 0.0) + u.time_us
+    told = {reason: f"{reason} ({sum(own.values()) / whole_us:.1%} of the device's time: {_names(own)})" for reason, own in time_us.items()}
+    return summed(Unscored(told[u.reason], u.calls, file) for u in matching.unmatched)
+
+
+def _names(time_us: Mapping[str, float]) -> str:
+    """The kernels that take most of a time, the longest names cut."""
+    most = [name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}..." for name in sorted(time_us, key=lambda n: -time_us[n])[:NAMED]]
+    return ", ".join(most) + (f" and {len(time_us) - NAMED} more" if len(time_us) > NAMED else "")
 
 
 def _notes(launches: list[Launch], matching: Matching, ran: Estimate) -> list[str]:
@@ -119,6 +132,12 @@ def _notes(launches: list[Launch], matching: Matching, ran: Estimate) -> list[st
     calls, whole_ms = sum(k.calls for k in launches), sum(k.time_us for k in launches) * 1e-3
     how = sorted({f"{m.name} by {m.how}" for m in matching.matched})
     return [
-        f"{calls} kernels, {whole_ms:.3f} ms, {matching.passes:g} passes of {ran.model} on {ran.system}: {ran.scenario}, tp {as_float(ran.cut.tp):g}",
+        f"{calls} kernels, {whole_ms:.3f} ms, {matching.passes:g} passes of {ran.model} on {ran.system}: {_asked(ran)}, tp {as_float(ran.cut.tp):g}",
         f"matched: {', '.join(how) or 'nothing'}",
     ]
+
+
+def _asked(ran: Estimate) -> str:
+    """The scenario in words: its phase, and the sizes that it has."""
+    sizes = {f.name: getattr(ran.scenario, f.name) for f in fields(ran.scenario)}
+    return ", ".join([ran.scenario.phase, *(f"{name.replace('_', '-')} {as_float(x):g}" for name, x in sizes.items() if isinstance(x, float) and x != 0.0)])
