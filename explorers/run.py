@@ -116,8 +116,8 @@ class Run:
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> Run:
         """From a line of a ledger."""
-        at = np.array(tree["at"], dtype=np.int64)
-        return cls(int(tree["evaluations"]), float(tree["seconds"]), at, np.array(tree["objectives"], dtype=np.float64).reshape(len(at), -1))
+        objectives = np.array(tree["objectives"] or np.zeros((0, 1)), dtype=np.float64)  # nothing may have been feasible
+        return cls(int(tree["evaluations"]), float(tree["seconds"]), np.array(tree["at"], dtype=np.int64), objectives)
 
 
 def run(job: Job, space: DesignSpace) -> Run:
@@ -160,7 +160,8 @@ class Ledger:
             except (ValueError, KeyError):
                 continue  # cut off while it was written
         if text and not text.endswith("\n"):
-            self.file.write_text(text + "\n", encoding="utf-8")
+            with self.file.open("a", encoding="utf-8") as lines:
+                lines.write("\n")
 
     def key(self, job: Job, space: DesignSpace) -> str:
         """What a run is known by."""

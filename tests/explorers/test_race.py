@@ -101,6 +101,19 @@ def test_what_is_kept_of_other_laws_does_not_count(tmp_path: Path) -> None:
     assert again.told("pim-placement") == {}
 
 
+def test_a_run_that_found_nothing_is_kept_and_counts_as_nothing(tmp_path: Path) -> None:
+    space = find_space(SPACE)
+    truth, reference = truth_of(space), space.reference_point
+    seed = next(s for s in range(200) if not explore(space, "random", 3, s).scores.feasible.any())
+    ledger, job = Ledger(tmp_path / "runs.jsonl"), Job(SPACE, "random", 3, seed)
+    ledger.add(job, space, run(job, space))
+    kept = Ledger(tmp_path / "runs.jsonl").get(job, space)
+    assert kept is not None
+    assert kept.share(truth, 3, reference) == 0.0
+    assert kept.needed(truth, reference) == np.inf
+    assert best_found([kept, run(Job(SPACE, "random", 50, 0), space)], reference).best > 0
+
+
 def test_slow_explorers_stop_earlier_and_misfits_stay_out() -> None:
     found = race([SPACE, "pim-placement"], ["random", "genetic", "cmaes"], (10, 30), seeds=2, up_to={"genetic": 10})
     by_name = {(e.space, e.explorer): e for e in found.entries}
