@@ -117,17 +117,16 @@ class Race:
     def ranks(self, budget: int) -> tuple[dict[str, float], float]:
         """Mean rank of each explorer over all spaces at a budget, and the difference that tells two apart (Nemenyi, 5 %).
 
-        Ties share their ranks; 1 is best. Within a space ranks are those of the seeds in the mean: seeds repeat a space, they are no spaces of
-        their own, so that the critical difference counts spaces.
+        Ties share their ranks; 1 is best. Medians over seeds are ranked: seeds repeat a space, they are no spaces of their own, so that the critical
+        difference counts spaces.
         """
         from scipy.stats import rankdata, studentized_range
 
         names = self.ranked(budget)[0]
         rows = []
         for space in self.truths:
-            columns = [next(e.shares[budget] for e in self.entries if (e.space, e.explorer) == (space, n)) for n in names]
-            seeds = min(len(c) for c in columns)
-            rows.append(rankdata(-np.round(np.stack([c[:seeds] for c in columns], axis=1), 9), axis=1).mean(axis=0))
+            medians = [next(np.median(e.shares[budget]) for e in self.entries if (e.space, e.explorer) == (space, n)) for n in names]
+            rows.append(rankdata(-np.round(medians, 9)))
         k = len(names)
         critical = float(studentized_range.ppf(CONFIDENCE, k, np.inf)) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * len(rows))) if k > 1 else np.inf
         return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)), float(critical)

@@ -12,6 +12,7 @@ from explorers.space.catalog import find_space
 from roofscape import __version__
 
 FIDELITY = " `fidelity` also scores the rooflines of all designs (of a draw, where there are more than a million), which the budget does not count."
+STOPPED = " Where seeds are fewer, the time was up; the same command goes on from what its folder keeps."
 WIDTH = 60  # characters of the diagram of ranks
 NOT_RUN = "–"
 
@@ -32,7 +33,10 @@ def race_text(race: Race, command: str) -> str:
         "designs, each a run of its own. The share is of what can be won: of one objective the optimum over the best found (or the best over the optimum, "
         "where large is good), of several the share of the true front's hypervolume; medians over seeds with 95 % bootstrap intervals. Infeasible designs "
         "count against the budget. A dash is a budget that was not run. Where all designs of a space are tabulated, evaluations are looked up: a "
-        "processor's time a design is then the explorer's own." + (FIDELITY if any(e.explorer == "fidelity" for e in race.entries) else "") + "\n",
+        "processor's time a design is then the explorer's own."
+        + (STOPPED if any(len(shares) < seeds for e in race.entries for shares in e.shares.values()) else "")
+        + (FIDELITY if any(e.explorer == "fidelity" for e in race.entries) else "")
+        + "\n",
         _short(race),
     ]
     parts += [_ranks(race, budget) for budget in race.budgets if len(race.ranked(budget)[0]) > 1]
@@ -91,7 +95,7 @@ def _ranks(race: Race, budget: int) -> str:
         rows.append([name, f"{rank:.2f}", "within" if rank - best <= critical else "", f"`{'·' * place}●{'·' * (WIDTH - 1 - place)}`"])
     left = race.ranked(budget)[1]
     head = (
-        f"## Ranks at {budget:,} designs\n\nOver {len(race.truths)} spaces, each space's the mean over seeds, 1 is best; two explorers differ where their "
+        f"## Ranks at {budget:,} designs\n\nOver {len(race.truths)} spaces, by the medians over seeds, 1 is best; two explorers differ where their "
         f"ranks are {critical:.2f} apart (Nemenyi, 5 %, spaces as the sample)."
         + (f" Not ranked, for not run on all spaces at this budget: {', '.join(left)}." if left else "")
         + "\n"
