@@ -25,7 +25,8 @@ def lottery_text(draws: Sequence[Draw], command: str) -> str:
     budgets, seeds = sorted(draws[0].shares), draws[0].shares[min(draws[0].shares)].shape[1]
     head = (
         f"# The lottery of settings\n\nWritten by `{command}` (roofscape {__version__}). Each explorer runs under every combination of the settings that it "
-        f"lists (a fixed draw of {MOST_SETTINGS} where there are more), {seeds} seeds each, every budget a run of its own; a combination is worth the median over its seeds, as a share of what can be won. ArchGym "
+        f"lists (a fixed draw of {MOST_SETTINGS} where there are more), {seeds} seeds each, every budget a run of its own; "
+        "a combination is worth the median over its seeds, as a share of what can be won. ArchGym "
         "(Krishnan et al. 2023) concludes that every explorer reaches the target under some settings, and that what is found differs widely between them.\n"
     )
     return "\n".join([head, _verdict(draws, budgets), _spreads(draws, budgets), _best(draws, max(budgets))])
