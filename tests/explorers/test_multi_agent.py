@@ -157,7 +157,7 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
     for name in [n for n in sys.modules if n.startswith("explorers.search.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=r"needs torch, which is not installed; `pip install 'roofscape\[explore,rl\]'`"):
+    with pytest.raises(InputError, match=r"needs torch, which is not installed; `pip install 'roofscape\[explore\]'`"):
         explorer_class("marl")
 
 
