@@ -45,6 +45,7 @@ EXPLORERS = {
     "qlognehvi": "explorers.search.botorch_qlognehvi:QLogNehvi",
     "proxy": "explorers.search.surrogate:ModelGuided",
     "fidelity": "explorers.search.fidelity:Fidelity",
+    "integer-program": "explorers.search.separable:IntegerProgram",
 }
 """Explorer, as the command line names it -> where it is. A new one is one file and one line here."""
 

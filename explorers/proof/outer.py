@@ -114,7 +114,7 @@ class Relaxation:
         constraint = LinearConstraint(matrix, constraint.lb, constraint.ub - np.append(rows[:, -1] * -SHIFT, np.zeros(len(sizes))))
         cost = np.append(np.zeros(total), 1.0)
         kinds = np.append(np.ones(total), 0.0)
-        with _quiet():
+        with quiet():
             result = milp(cost, integrality=kinds, bounds=limits, constraints=constraint, options={"mip_rel_gap": gap / SHIFT, "time_limit": max(seconds, 0.1)})
         if result.status == 2:
             return NOTHING, None
@@ -130,7 +130,7 @@ class Relaxation:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Nothing on the process's standard output: the solver prints a line there now and then, which would break what is printed as JSON."""
     sys.stdout.flush()
     try:
