@@ -246,6 +246,7 @@ def add_query(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON: a list of rows")
     parser.add_argument("--csv", metavar="FILE", type=name, help="write the rows")
     parser.add_argument("--html", metavar="FILE", type=name, nargs="?", const="roofscape-query.html", help="write one self-contained page (default: %(const)s)")
+    parser.add_argument("--trajectories", metavar="PARQUET", type=name, help="write all designs of the folder as games for learning from logs, a row a step")
 
 
 def add_reproduction(parser: Parser) -> None:

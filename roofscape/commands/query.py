@@ -7,6 +7,7 @@ import json
 
 from explorers.query import query
 from explorers.store import open_store
+from magnitudes.errors import InputError
 from magnitudes.files import check_writable, write_whole
 
 
@@ -14,7 +15,11 @@ def run(options: argparse.Namespace) -> None:
     """Ask, print, and write what was asked to be written."""
     check_writable(options.csv)
     check_writable(options.html)
+    check_writable(options.trajectories)
     store = open_store(options.folder)
+    if options.trajectories:
+        _write_trajectories(options)
+        return
     limit = None if options.csv or options.html else options.limit
     rows = query(store, options.condition, pareto=options.pareto, order=options.order, limit=limit, infeasible=options.all)
     if options.csv:
@@ -31,3 +36,14 @@ def run(options: argparse.Namespace) -> None:
     from roofscape.report.exploration import show_rows
 
     show_rows(store, rows)
+
+
+def _write_trajectories(options: argparse.Namespace) -> None:
+    """All designs of a folder as games that build them."""
+    from explorers.environments.trajectories import trajectories, write_trajectories
+
+    if options.condition or options.pareto:
+        raise InputError("--trajectories writes all designs of a folder: leave out the condition and --pareto")
+    games = trajectories(options.folder)
+    write_trajectories(games, options.trajectories)
+    print(f"{options.trajectories}: {len(games):,} games of {games.rewards.shape[1]} steps")

@@ -161,3 +161,14 @@ def test_a_notebook_sweeps_and_asks(tmp_path: Path) -> None:
     assert len(rows) >= 1 and rows.tpot_s.min() == rs.query(store, order="tpot_s", limit=1).tpot_s.iloc[0]
     with pytest.raises(rs.InputError, match="no results folder"):
         rs.query(tmp_path / "none")
+
+
+def test_a_folder_is_written_as_games(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from explorers.environments.trajectories import read_trajectories
+    from roofscape.cli import main
+
+    sweep("pim-placement", tmp_path / "r", sample=16, seed=1)
+    assert main(["query", str(tmp_path / "r"), "--trajectories", str(tmp_path / "games.parquet")]) == 0
+    assert "16 games of 6 steps" in capsys.readouterr().out
+    assert read_trajectories(tmp_path / "games.parquet").rewards.shape == (16, 6)
+    assert main(["query", str(tmp_path / "r"), "tpot_s < 1", "--trajectories", str(tmp_path / "games.parquet")]) == 2
