@@ -51,7 +51,7 @@ def sweep(
     workers : int
         Processes; each uses all cores inside numpy where there is one.
     ray : str, optional
-        Address of a Ray cluster (``auto``, or ``local`` for one of this machine alone) to run on instead of processes (extra ``ray``).
+        Address of a Ray cluster (``auto``: the one that runs here, else as ``local``: one of this machine alone) to run on, not on processes (extra ``ray``).
     progress : callable, optional
         Told parts done and parts in all.
 
@@ -133,7 +133,7 @@ def _on_ray(store: Store, left: list[int], address: str) -> Iterator[int]:
         raise InputError("--ray needs Ray, which is not installed; `pip install 'roofscape[ray]'` brings it") from None
     own = not ray.is_initialized()
     if own:
-        ray.init(address=None if address == "local" else address, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        _join(ray, address)
     remote: Any = ray.remote(max_retries=RESTARTS)(part_of)
     try:
         waiting = [remote.remote(str(store.folder.absolute()), number) for number in left]
@@ -143,3 +143,22 @@ def _on_ray(store: Store, left: list[int], address: str) -> Iterator[int]:
     finally:
         if own:
             ray.shutdown()
+
+
+def _join(ray: Any, address: str) -> None:
+    """Join a cluster; where ``auto`` finds none, one of this machine alone is made.
+
+    Raises
+    ------
+    InputError
+        If there is no cluster at an address.
+    """
+    how = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
+    if address != "local":
+        try:
+            ray.init(address=address, **how)
+            return
+        except (ConnectionError, ValueError) as error:
+            if address != "auto":
+                raise InputError(f"no Ray cluster at {address}: {error}; start one (`ray start --head`), or ask for --ray local") from None
+    ray.init(**how)

@@ -229,7 +229,9 @@ def add_sweep(parser: Parser) -> None:
     parser.add_argument("--part", type=count, default=1 << 20, metavar="N", help="designs a file (default: %(default)s)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (default: one, which uses all cores)")
-    where.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster that sees the folder: auto, local, or its address (extra ray)")
+    where.add_argument(
+        "--ray", metavar="ADDRESS", help="run on a Ray cluster that sees the folder: its address, local, or auto (one that runs here, else local; extra ray)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -172,3 +172,14 @@ def test_a_folder_is_written_as_games(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "16 games of 6 steps" in capsys.readouterr().out
     assert read_trajectories(tmp_path / "games.parquet").rewards.shape == (16, 6)
     assert main(["query", str(tmp_path / "r"), "tpot_s < 1", "--trajectories", str(tmp_path / "games.parquet")]) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_ray_cluster_gives_the_same_table(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
+    sweep("pim-placement", tmp_path / "alone", sample=64, seed=1, part_size=16)
+    sweep("pim-placement", tmp_path / "ray", sample=64, seed=1, part_size=16, ray="auto")  # none runs here: one is made
+    assert not ray.is_initialized()
+    for number in range(4):
+        name = f"part-{number:06d}.parquet"
+        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
