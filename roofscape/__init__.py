@@ -23,7 +23,7 @@ _PUBLIC = {
     "sweep": "explorers.sweep", "query": "explorers.query",
     "make_env": "explorers.environments.design", "make_vector_env": "explorers.environments.design",
     "make_multi_agent_env": "explorers.environments.multi_agent",
-    "InputError": "magnitudes.errors", "validate": "simulator.validation.run",
+    "InputError": "magnitudes.errors", "validate": "roofscape.measured", "measure": "roofscape.measured", "calibrate": "roofscape.measured",
     "reproduce": "roofscape.reproductions",
 }  # fmt: skip
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from roofscape.api import model as model
     from roofscape.api import question as question
     from roofscape.api import system as system
+    from roofscape.measured import calibrate as calibrate
+    from roofscape.measured import measure as measure
+    from roofscape.measured import validate as validate
     from roofscape.reproductions import reproduce as reproduce
     from simulator.result import Estimate as Estimate
-    from simulator.validation.run import validate as validate
     from workloads.scenario import Decode as Decode
     from workloads.scenario import Diffusion as Diffusion
     from workloads.scenario import Images as Images

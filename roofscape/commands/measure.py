@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from magnitudes.errors import InputError
-from magnitudes.files import check_writable
-from simulator.measurement.session import measure, plan
+from roofscape.measured import measure
 
 BUSY = 0.1  # share of disturbed repeats from which on medians are not to be trusted
 
 
 def run(options: argparse.Namespace) -> None:
     """Measure a suite into a tidy table."""
-    if not options.out.endswith((".parquet", ".pq")):
-        raise InputError(f"--out {options.out}: the table is parquet, whose schema keeps the environment: call it {Path(options.out).stem}.parquet")
-    check_writable(options.out)
-    session = plan(options.device, options.suite, options.backend, options.timing, options.name, options.budget, options.rounds)
     from roofscape.report.progress import progress_bar
 
     with progress_bar("measuring") as progress:
-        out = measure(session, Path(options.out), progress)
+        out = measure(
+            options.out, device=options.device, suite=options.suite, backends=options.backend, timings=options.timing, name=options.name,
+            budget_s=options.budget, rounds=options.rounds, progress=progress,
+        )  # fmt: skip
     from simulator.measurement.trace import read_trace
 
     found = read_trace(out)
