@@ -5,7 +5,7 @@ Each agent decides of its own axes. As with the single learners a policy that ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -36,8 +36,8 @@ class TeamSearch:
     ----------
     space : DesignSpace
     seed, budget : int
-    by : str
-        ``axis`` (an agent an axis) or ``group`` (compute, memory, network, mapping).
+    by : str or mapping
+        ``axis`` (an agent an axis), ``group`` (compute, memory, network, mapping), or agents with their axes.
     kind : str
         The game: ``choose`` or ``walk``.
     reward : str
@@ -61,11 +61,11 @@ class TeamSearch:
     space: DesignSpace
     seed: int = 0
     budget: int = 200
-    by: str = "axis"
+    by: str | Mapping[str, Sequence[str]] = "axis"
     kind: str = "walk"
     reward: str = "monotone"
     sharing: str = "shared"
-    rounds: int = 8
+    rounds: int = 4
     start: str = "best"
     beside: int = 16
     rate: float = 1e-3
@@ -102,7 +102,7 @@ class Ippo(TeamSearch):
     central: ClassVar[bool] = False
 
     entropy: float = 0.003
-    games: int = 2  # between two updates, of each team beside the others
+    games: int = 1  # between two updates, of each team beside the others
     passes: int = 8
     moving: float = 1.5  # axes that a walk's teams move in a round before they have learned anything
 
