@@ -45,7 +45,7 @@ WHY = [
     "  lesson. A method that is ahead there is so before it has learned anything, or by chance. (The fastest designs are also the best jointly.)",
     "- Where optimal designs are rare there is something to learn, and there IPPO and MAPPO are ahead of PPO and SAC of Stable-Baselines3 in medians and in",
     "  runs that end at the optimum; which of these differences hold is told above. *One agent* tells how much of it is due to there being several: on the",
-    "  scan's latency our own code with a single agent does as well as with ten, on the published reward it does not.",
+    "  scan's latency our own code with a single agent does as well as with ten; on the published reward it is behind.",
     "- A central critic brings nothing to games of one round: all of them start alike, so that it sees no more than any agent.",
     "- Difference rewards cost eleven evaluations a design. Counted as evaluations they do not earn them back here.",
     "- Sums of values (VDN) fit spaces in which parameters matter by themselves. The best sum of the logarithm of latency names an optimal design on the",
