@@ -338,7 +338,7 @@ class Chip:
     tdp_w, idle_w : Real, optional
         Power limit of the part, and its draw when idle.
     node_m, area_m2, price_usd, rent_usd_per_h : Real, optional
-        Process node, die area (all compute dies), list price, rent.
+        Process node, die area (all dies that compute, and where it is known those below them with cache and links), list price, rent.
     fits : str
         File with what libraries make of this very machine, beside the spec, as `roofscape calibrate` writes it. Empty: as on others of its kind.
     """

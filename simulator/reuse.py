@@ -21,12 +21,15 @@ class Reuse:
         Bytes touched since an operand of each class was last touched (for activations: beside the operand itself).
     busy_s : Real
         How long the chip has been busy around the kernel: the power limit bites only after a while.
+    spare : Real
+        What kernels between leave of the power limit, as seconds at the limit for a second of this one.
     """
 
     weight_byte: Real
     state_byte: Real
     activation_byte: Real
     busy_s: Real = 0.0
+    spare: Real = 0.0
 
     def distance_byte(self, operand: Operand) -> Real:
         """Reuse distance of one operand."""

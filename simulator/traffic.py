@@ -27,6 +27,21 @@ def miss_share(reuse_byte: Real, capacity_byte: Real, share: float, sharpness: f
     return steep / (1.0 + steep)
 
 
+def held_byte(machine: Machine) -> Real:
+    """Bytes of different data that the last cache holds.
+
+    Caches in two partitions keep a copy of what both halves of the chip read (GA100, GH100, GB100): half of their capacity counts.
+
+    Raises
+    ------
+    AssertionError
+        If the machine has no cache: the caller asks before.
+    """
+    assert machine.cache is not None
+    copies: float = table("matrix")["cache_copies"].get(machine.chip.generation, 1.0)
+    return machine.cache.capacity_byte / copies
+
+
 def sustained_byte_per_s(machine: Machine) -> Real:
     """Main-memory bandwidth that a streaming kernel sustains."""
     share = table("streaming")["dram_sustained"]

@@ -1,8 +1,8 @@
 """Learns intervals: how far off kernels were on devices left out of every fit, by kind of operator and size.
 
 Quantiles of log-residuals of predictions that knew nothing of the device, devices weighing the same; widened towards what quantiles of
-the *other* devices need to cover 90 % of a device's rows, as far as the devices at hand are then not covered beyond 92 %. ``worst`` is the
-widest of any device: what counts where nothing like it was measured.
+the *other* devices need to cover 90 % of a device's rows, as far as the devices at hand are then not covered beyond 92 %; of groups that
+scores average (30 rows and more), where a kind has any. ``worst`` is the widest of any device: what counts where nothing like it was measured.
 
     python -m simulator.calibration.conformal --data ../shared/data --write
 """
@@ -19,20 +19,22 @@ import numpy as np
 from magnitudes.arrays import Column, Mask
 from simulator.calibration.command import learn_file
 from simulator.calibration.residuals import Item, Rows, items_of, rows_under
+from simulator.confidence.kinds import NEAR_MEMORY
 
 EDGES = (4.0, 32.0)  # predicted time beside a launch: what is mostly launch, what ramps, what streams
 LEVEL = 0.9
 FEW = 60  # rows below which a regime takes the quantiles of the whole kind
 MOST = 0.92  # of the rows at hand, beyond which an interval is wider than it says
 ENOUGH = 30  # rows of a group that make it count in full
-STEPS = np.arange(1.0, 2.51, 0.05)
+DATA = "all visible tables: NeuSight, Vidur, aiconfigurator, DeepBench, LLMCompass; single kernels; AttAcc's command-level simulation for attention near memory"
+STEPS = np.arange(1.0, 2.51, 0.025)
 
 
 def learned(rows: Sequence[Rows]) -> dict[str, Any]:
     """The band of one kind."""
-    families = sorted({r.family for r in rows})
-    scale, covered, unseen = _widening(rows, families)
-    pooled = [_quantiles(rows, regime) for regime in range(len(EDGES) + 1)]
+    families, counted = sorted({r.family for r in rows}), _counted(rows)
+    scale, covered, unseen = _widening(counted, sorted({r.family for r in counted}))
+    pooled = [_quantiles(counted, regime) for regime in range(len(EDGES) + 1)]
     each = [[_quantiles([r for r in rows if r.family == f], regime) for f in families] for regime in range(len(EDGES) + 1)]
     flop, byte = (np.concatenate([getattr(r, name) for r in rows]) for name in ("flop", "byte"))
     return {
@@ -47,6 +49,14 @@ def learned(rows: Sequence[Rows]) -> dict[str, Any]:
         },
         "devices": families, "widened": round(scale, 3), "covered": round(covered, 3), "covered_by_others": None if unseen is None else round(unseen, 3),
     }  # fmt: skip
+
+
+def _counted(rows: Sequence[Rows]) -> Sequence[Rows]:
+    """Rows of groups that scores average: smaller ones count only where a kind has no others, and in what is ``worst``."""
+    sizes: dict[tuple[str, ...], int] = {}
+    for r in rows:
+        sizes[r.group] = sizes.get(r.group, 0) + len(r.residual)
+    return [r for r in rows if sizes[r.group] >= ENOUGH] or rows
 
 
 def _widening(rows: Sequence[Rows], families: Sequence[str]) -> tuple[float, float, float | None]:
@@ -148,14 +158,15 @@ def run(data: Path, rows: int) -> dict[str, Any]:
     outside = _outside(items)
     floor = rows_under(items, "", correction=False, fidelity="roofline")
     kinds = {kind: learned([r for r in outside if r.kind == kind]) for kind in sorted({r.kind for r in outside})}
-    roofs = {kind: learned([r for r in floor if r.kind == kind]) for kind in kinds}
+    outside, floor = ([r for r in some if r.kind != NEAR_MEMORY] for some in (outside, floor))  # no likeness of what a GPU does
+    roofs = {kind: learned([r for r in floor if r.kind == kind]) for kind in kinds if kind != NEAR_MEMORY}
     coefficients = {"tile": kinds | {"any": learned(outside)}, "roofline": roofs | {"any": learned(floor)}, "correlation": correlation(outside)}
     error = {
         kind: {"left_out_coverage90": row["covered"], "by_bands_of_other_devices": row["covered_by_others"], "devices": len(row["devices"])}
         for kind, row in kinds.items()
     }
     provenance = {
-        "data": "all visible tables: NeuSight, Vidur, aiconfigurator, DeepBench, LLMCompass; single kernels", "date": datetime.now(UTC).date().isoformat(),
+        "data": DATA, "date": datetime.now(UTC).date().isoformat(),
         "command": "python -m simulator.calibration.conformal --write", "method": " ".join((__doc__ or "").split("\n\n")[1].split()), "error": error,
     }  # fmt: skip
     return {"provenance": provenance, "coefficients": coefficients}

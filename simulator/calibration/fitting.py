@@ -26,7 +26,7 @@ from simulator.calibration import FOLDER, Values, at, fold, overlaid, read, set_
 from simulator.calibration.tasks import TASKS, Task
 from simulator.validation.checks import checked
 from simulator.validation.files import read_tables
-from simulator.validation.host import hosts_of
+from simulator.validation.host import hosts_of, paces
 from simulator.validation.names import operation_name
 from simulator.validation.prediction import Batch, Context, batches_of, family_of
 from simulator.validation.run import sampled
@@ -76,7 +76,7 @@ def measured(data: Path, task: Task, rows: int) -> list[Measured]:
         if isinstance(read_table, TableError) or not read_table.frame["op"].map(operation_name).isin(task.ops).any():
             continue
         whole = checked(read_table)
-        context = Context(hosts={(h.source, h.device): h.host_s for h in hosts_of(whole, Context())}, correction=False)
+        context = Context(hosts=paces(hosts_of(whole, Context())), correction=False)
         table = sampled(replace(whole, frame=whole.frame[whole.frame["op"].isin(task.ops)]), rows)
         for batch in batches_of(table):
             if batch.predict(context).notes:  # the roofline of a machine whose execution model has no tile law
@@ -254,9 +254,10 @@ def _file(task: Task, values: Mapping[str, float], folds: Mapping[str, Values], 
     for family, changed in folds.items():
         kept[family] = {**kept.get(family, {}), **{p: None if v is None else _rounded(v) for p, v in changed.items()}}
     file["provenance"] |= {"date": datetime.now(UTC).date().isoformat(), "command": f"python -m simulator.calibration.fitting {task.name}"}
+    apart = sum(other.table == task.table and bool(other.libraries) for other in TASKS.values()) > 1  # its class is another task's, too
     for name, classes in error.items():
         for label, value in classes.items():
-            file["provenance"]["error"].setdefault(label, {})[name] = value
+            file["provenance"]["error"].setdefault(task.name if apart else label, {})[name] = value
     return file
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hardware_specs.schema import KernelEngine
+from hardware_specs.schema import Engine, KernelEngine
 from magnitudes.arrays import Column
 from magnitudes.datatypes import DataType
 from simulator.calibration import left_out
-from simulator.confidence.kinds import kind_of
+from simulator.confidence.kinds import NEAR_MEMORY, kind_of, kind_on
 from simulator.correction import features
 from simulator.machine import Machine, machine_of, matrix_format
 from simulator.validation.checks import checked
 from simulator.validation.files import read_tables
-from simulator.validation.host import hosts_of
+from simulator.validation.host import hosts_of, paces
 from simulator.validation.operations import OPERATIONS
 from simulator.validation.prediction import Batch, Context, batches_of, family_of, system_of_rows
 from simulator.validation.run import sampled
@@ -84,18 +84,18 @@ def items_of(data: Path, rows: int) -> list[Item]:
         if isinstance(table, TableError) or table.frame.empty:
             continue
         whole = checked(table)
-        context = Context(hosts={(h.source, h.device): h.host_s for h in hosts_of(whole, Context())})
+        context = Context(hosts=paces(hosts_of(whole, Context())))
         some = sampled(whole, rows)
         for batch in batches_of(some):
             operation = OPERATIONS[batch.key["op"]]
-            if not operation.is_model and _is_kernel_engine(batch):
+            if not operation.is_model and _engine(batch).execution in ("kernel", NEAR_MEMORY):
                 us = some.frame.loc[batch.index, "measured_us"].to_numpy(np.float64)
                 found.append(Item(table.file, batch, context, np.log(us * 1e-6)))
     return found
 
 
-def _is_kernel_engine(batch: Batch) -> bool:
-    return isinstance(system_of_rows(batch.key["device"], batch.key["ranks_per_node"]).chip.engine, KernelEngine)
+def _engine(batch: Batch) -> Engine:
+    return system_of_rows(batch.key["device"], batch.key["ranks_per_node"]).chip.engine
 
 
 def rows_under(items: Sequence[Item], fold: str, *, correction: bool, fidelity: str = "tile") -> list[Rows]:
@@ -112,17 +112,20 @@ def _rows(item: Item, context: Context) -> Rows:
     assert isinstance(element, DataType)
     timing = batch.timing(context)
     size = len(batch.index)
-    known = {name: np.broadcast_to(np.asarray(x, dtype=np.float64), (size,)) for name, x in features(operator, prediction.time_s, machine, timing).items()}
+    told = features(operator, prediction.time_s, machine, timing) if isinstance(machine.engine, KernelEngine) else {}
+    known = {name: np.broadcast_to(np.asarray(x, dtype=np.float64), (size,)) for name, x in told.items()}
     start_s = timing.start_s if context.fidelity == "roofline" else 0.0
     group = (item.file, *(str(key[k]) for k in ("source", "device", "op", "dtype", "kernel")))
     return Rows(
-        kind_of(operator, element), item.family, machine.chip.generation, element.name, _learned(operator, element, machine), group,
+        kind_on(operator, element, machine.engine.execution), item.family, machine.chip.generation, element.name, _learned(operator, element, machine), group,
         np.log(prediction.time_s + start_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
     )  # fmt: skip
 
 
 def _learned(operator: Operator, element: DataType, machine: Machine) -> str:
     """The kind of correction that rows teach: of products in few bits, those of matrix units."""
+    if not isinstance(machine.engine, KernelEngine):
+        return ""
     kind = kind_of(operator, element)
     if not isinstance(operator, Contraction) or kind.endswith("_fp32"):
         return kind

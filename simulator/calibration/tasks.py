@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 # First guesses, by path: the centre of each prior. Round numbers by analogy (what all kernels of a kind would have), so that a constant that no
 # device in a fit has shown is not known from the device that is left out.
 MATRIX = {
-    "issue.matrix": 0.85, "wave.classic": 0.5, "wave.persistent": 0.5, "tile_switch": 0.7, "feed.classic": 0.8, "feed.persistent": 1.6,
+    "issue.matrix": 0.85, "wave.classic": 0.5, "wave.persistent": 0.5, "tile_switch": 0.7, "feed.staged": 0.8, "feed.classic": 0.8, "feed.persistent": 1.6,
     "fill_clk.classic": 1000.0, "fill_clk.persistent": 500.0, "dram_sustained": 0.85, "inflight": 0.2, "overlap_loss": 0.3, "epilogue.classic": 0.3,
     "epilogue.persistent": 0.1, "split_clk.classic": 4000.0, "split_clk.persistent": 4000.0, "split_traffic": 0.5, "naive_raster_miss": 0.5,
-    "pj_per_flop.register": 1.5, "pj_per_flop.async": 1.0, "pj_per_byte": 40.0, "throttle_share": 0.7, "throttle_s": 0.0005, "quantise.fp8_s": 2.5e-06,
+    "pj_per_flop.register": 0.5, "pj_per_flop.async": 0.5, "pj_per_byte": 40.0, "joule_per_m2_clock": 3e-4, "throttle_s": 0.0005, "quantise.fp8_s": 2.5e-06,
     "quantise.row_s": 5e-07, "quantise.fill_s": 2.5e-06, "quantise.block_s": 2.5e-06, "quantise.fp4_s": 2.5e-06, "rate.fp8": 0.75, "rate.fp8_block": 0.75,
     "rate.nvfp4": 0.75,
 }  # fmt: skip
@@ -43,7 +43,7 @@ TIMING = {"eager_lead.default": 0.5, "host_path.scalar": 1.2, "host_path.functio
 WALK = {"step_latencies": 1.56, "gather_latencies": 3.12, "few_latencies": 1.56}  # a load and a store; an index before it
 ROWS = {
     "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "near_share": 0.7,
-    "near_power": 4.0,
+    "near_power": 4.0, "reduction_instructions": 200.0,
 }  # fmt: skip
 COLLECTIVES = {  # payload and latencies as NCCL's tuning model has them
     "payload.direct": 0.8, "payload.host": 0.5, "hop_latencies.direct": 0.5, "hop_cycle": 1000.0, "start_cycle": 9000.0,

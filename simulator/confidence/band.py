@@ -14,7 +14,7 @@ from typing import Any
 from magnitudes.arrays import Condition, Real, choose, either, exp, maximum, minimum, where
 from magnitudes.datatypes import DataType, DataTypeChoice
 from simulator.calibration import table
-from simulator.confidence.kinds import kind_of
+from simulator.confidence.kinds import kind_on
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from workloads.operator import Operator
@@ -66,12 +66,13 @@ def band(operator: Operator, time_s: Real, machine: Machine, timing: Timing, fid
 
 
 def _of_format(operator: Operator, element: DataType, time_s: Real, machine: Machine, timing: Timing, fidelity: str) -> Band:
-    kind = kind_of(operator, element)
+    execution = machine.engine.execution
+    kind = kind_on(operator, element, execution)
     bands: Mapping[str, Any] = table("intervals")[fidelity]
     known = kind in bands
     row: Mapping[str, Any] = bands[kind if known else "any"]
     seen = row["seen"]
-    strange: Condition = not known or machine.engine.execution != "kernel" or machine.chip.generation not in seen["generations"]
+    strange: Condition = not known or execution not in ("kernel", kind) or machine.chip.generation not in seen["generations"]
     if element.name not in seen["formats"] and operator.matrix_flop is not None:
         strange = True
     strange = either(strange, _outside(operator.flop, seen["flop"]))

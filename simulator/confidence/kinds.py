@@ -5,6 +5,13 @@ from __future__ import annotations
 from magnitudes.datatypes import DataType
 from workloads.operator import Attention, Collective, Contraction, Convolution, Gather, GroupedContraction, Normalization, Operator, Residency, Softmax
 
+NEAR_MEMORY = "near_memory"
+
+
+def kind_on(operator: Operator, element: DataType, execution: str) -> str:
+    """The kind of an operator on an engine: near-memory units are told apart, whatever they compute."""
+    return NEAR_MEMORY if execution == NEAR_MEMORY else kind_of(operator, element)
+
 
 def kind_of(operator: Operator, element: DataType) -> str:
     """The kind of an operator that computes in a format.

@@ -8,7 +8,7 @@ from simulator.calibration import table
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
-from simulator.traffic import cache_byte_per_s, miss_share, sustained_byte_per_s
+from simulator.traffic import cache_byte_per_s, held_byte, miss_share, sustained_byte_per_s
 from workloads.operator import Operator
 
 FP32 = DATA_TYPES["fp32"]
@@ -33,7 +33,7 @@ def missed_byte(operator: Operator, machine: Machine, reuse: Reuse) -> Real:
     """Bytes of an operator that main memory must deliver or take."""
     if machine.cache is None:
         return operator.byte
-    c, capacity = table("streaming"), machine.cache.capacity_byte
+    c, capacity = table("streaming"), held_byte(machine)
     return total(o.byte * miss_share(reuse.distance_byte(o), capacity, c["cache_share"], c["cache_power"]) for o in operator.operands if not _is_zero(o.byte))
 
 

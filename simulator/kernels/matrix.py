@@ -11,22 +11,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, floor, maximum, minimum
+from magnitudes.arrays import Real, ceil, floor, maximum, minimum, sqrt, where
 from magnitudes.datatypes import DataTypeChoice
 from simulator.calibration import table
 from simulator.cost import fastest
 from simulator.kernels.cache import FAR
 from simulator.kernels.formats import format_by_format, same_for_all
-from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, energy_scale, in_fp32, scheduling, uses_matrix_units
+from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, density, energy_scale, in_fp32, scheduling, uses_matrix_units, usual_hz
 from simulator.kernels.timing import Timing
 from simulator.kernels.widening import LOW_TILES, is_widened, widening_s
 from simulator.machine import Machine
 from simulator.reuse import Reuse
 from simulator.structured import structured_gain
+from simulator.traffic import held_byte
 from workloads.operator import Contraction, Operand, Residency
 
 INLINE_CHECKED = ("GDDR5", "GDDR6")  # memories of data-centre cards that keep check bits among the data
 NO_LATENCY_S = 1e-12  # a spec that gives no latency leaves the loads in flight unlimited
+# Where 7 and 5 nm parts reach their least voltage; datasheets do not say. Under their limits an A100, H100, L40S and B200 all run at 1.3 to 1.4 GHz.
+CALM_HZ = 1.4e9
+USUAL_AREA_M2 = 6e-6  # of a multiprocessor with its share of cache and links, where no area is published: GA100 7.6, GH100 6.2, AD102 4.3 mm2
 FP32_SUM_BYTE = 8.0  # a partial sum in fp32, written and read once
 
 
@@ -136,13 +140,11 @@ def _product(operator: Contraction, machine: Machine, reuse: Reuse, library: str
 def hit_share(reuse_byte: Real, machine: Machine) -> Real:
     """Share of an operand that is still in the cache: a sharp fall at its usable capacity, as for any stream that comes round again.
 
-    Caches in two partitions keep a copy on either side (GA100, GH100, GB100), so that half of the capacity counts.
+    Of a cache in two partitions half of the capacity counts (`held_byte`).
     """
     if machine.cache is None:
         return 0.0
-    c = table("matrix")
-    copies = c["cache_copies"].get(machine.chip.generation, 1.0)
-    ratio: Real = minimum(reuse_byte * (copies / c["cache_usable"]) / machine.cache.capacity_byte, FAR)
+    ratio: Real = minimum(reuse_byte / (table("matrix")["cache_usable"] * held_byte(machine)), FAR)
     square = ratio * ratio
     fourth = square * square
     eighth = fourth * fourth
@@ -151,12 +153,25 @@ def hit_share(reuse_byte: Real, machine: Machine) -> Real:
 
 def _traffic(operator: Contraction, machine: Machine, engine: KernelEngine, how: Arithmetic, reuse: Reuse) -> tuple[Real, Real]:
     """Bytes through main memory: all operands, and the output's share of them."""
-    missed = {o.name: o.byte * (1.0 - hit_share(reuse.distance_byte(o), machine)) for o in operator.operands}
+    missed = {o.name: o.byte * (1.0 - hit_share(_distance_byte(o, operator, how, reuse), machine)) for o in operator.operands}
     output_byte = missed["c"] if "c" in missed else missed["output"]
     memory_byte = sum(missed.values(), 0.0)
     if not (isinstance(how.naive_raster, float) and how.naive_raster == 0.0):
         memory_byte = memory_byte + how.naive_raster * _sweeps_byte(operator, machine, engine)
     return memory_byte, output_byte
+
+
+def _distance_byte(operand: Operand, operator: Contraction, how: Arithmetic, reuse: Reuse) -> Real:
+    """Bytes touched since an operand was: activations that a kernel in front quantises were written just before."""
+    distance_byte = reuse.distance_byte(operand)
+    if operand.name != "a" or (isinstance(how.quantised, float) and how.quantised == 0.0):
+        return distance_byte
+    return where(how.quantised > 0.0, minimum(distance_byte, _quantised_byte(operator)), distance_byte)
+
+
+def _quantised_byte(operator: Contraction) -> Real:
+    """Bytes that quantising the activations moves: 16 bits in, the narrow format out."""
+    return operator.batch * operator.m * operator.k * (2.0 + operator.a.byte)
 
 
 def _sweeps_byte(operator: Contraction, machine: Machine, engine: KernelEngine) -> Real:
@@ -216,7 +231,9 @@ def _split_parts(p: Product, tile: Tile, split: Real, joined_s: Real) -> tuple[R
         parts["widening"] = turns * tile.widen_s
         busy_s = work_s + parts["widening"]  # both issue in turn; as long as memory is slower, neither is felt
     switch_s = p.menu.tile_switch * tile.area / 16384.0 * p.machine.memory.latency_s * (waves - 1.0)
-    time_s = maximum(busy_s, memory_s) + p.menu.overlap_loss * minimum(work_s, memory_s) + switch_s + joined_s
+    # What is loaded once passes the cache on its way from memory, for the most part beside it: what is loaded again competes with it.
+    again_s = maximum(mac_s, feed_s * maximum(0.0, 1.0 - p.menu.once_share * p.operator.byte / (tile.blocks * tile.load_byte)))
+    time_s = maximum(busy_s, memory_s) + p.menu.overlap_loss * minimum(again_s, memory_s) + switch_s + joined_s
     compute = "matrix" if p.menu.half_side == 0.0 else "vector"
     return time_s, {compute: mac_s, p.machine.nearest.name: feed_s, p.machine.memory.name: memory_s, **parts}
 
@@ -233,16 +250,48 @@ def _written(operator: Contraction) -> Operand:
 
 
 def _throttle_s(p: Product, busy_s: Real, reuse: Reuse) -> Real:
-    """What the power limit adds: the share of an energy deficit that a lower clock (and voltage) costs, once heat and regulators have reacted."""
-    if p.machine.chip.tdp_w is None:
+    """What the power limit adds, once heat and regulators have reacted.
+
+    A busy chip draws for its area at every clock (clock tree, schedulers, register files, caches), whatever it multiplies, besides the
+    energy of each operation and byte. Where that is more than the limit allows, the clock falls to what the arithmetic then lasts for,
+    and the energy with the clock (the square of the voltage falls about as fast) as far as the voltage can fall.
+    """
+    chip = p.machine.chip
+    if chip.tdp_w is None:
         return 0.0
-    c = table("matrix")
-    joule = 1e-12 * (
-        p.how.pj_per_flop * energy_scale(p.machine) * p.operator.matrix_flop / structured_gain(p.operator, p.machine) + c["pj_per_byte"] * p.memory_byte
-    )
-    deficit_s = maximum(0.0, joule / p.machine.chip.tdp_w - busy_s)
+    at_rest_s = _least_joule(p) / chip.tdp_w
+    calm_s = _clocked_s(p) * usual_hz(p.machine) / CALM_HZ  # at the highest clock that the least voltage allows
+    deficit_s = maximum(0.0, maximum(at_rest_s, sqrt(at_rest_s * calm_s)) - busy_s * (1.0 + reuse.spare))
     around_s = busy_s + reuse.busy_s
-    return float(c["throttle_share"]) * deficit_s * around_s / (around_s + p.menu.throttle_s)
+    return deficit_s * around_s / (around_s + p.menu.throttle_s)
+
+
+def _clocked_s(p: Product) -> Real:
+    """Least time of what runs with the chip's clock: arithmetic, and the loads of the largest tile from the cache."""
+    rows, columns = p.menu.tiles[0]
+    o = p.operator
+    load_byte = o.batch * o.m * o.n * o.k * (o.a.byte / columns + p.menu.second_share * o.b.byte / rows)
+    work_s: Real = maximum(o.matrix_flop / (p.rate_flop_per_s * p.engine.multiprocessors), load_byte / p.feed_byte_per_s)
+    return work_s
+
+
+def _least_joule(p: Product) -> Real:
+    """Energy of a product at the least voltage."""
+    c = table("matrix")
+    flop = p.operator.matrix_flop / structured_gain(p.operator, p.machine)
+    clocks = flop / p.machine.matrix_flop_per_s(p.operator.a) * usual_hz(p.machine)
+    switched = 1e-12 * (p.how.pj_per_flop * energy_scale(p.machine) * flop + c["pj_per_byte"] * p.memory_byte)
+    joule: Real = switched + c["joule_per_m2_clock"] * density(p.machine) * _area_m2(p.machine) * clocks
+    return joule
+
+
+def _area_m2(machine: Machine) -> Real:
+    """Area of all compute dies."""
+    if machine.chip.area_m2 is not None:
+        return machine.chip.area_m2
+    engine = machine.engine
+    assert isinstance(engine, KernelEngine)
+    return USUAL_AREA_M2 * engine.multiprocessors
 
 
 def _front_s(p: Product) -> Real:
@@ -250,7 +299,7 @@ def _front_s(p: Product) -> Real:
     if isinstance(p.how.front_s, float) and p.how.front_s == 0.0:
         return 0.0
     o = p.operator
-    moved_byte = p.how.quantised * o.m * o.k * (2.0 + o.a.byte)
+    moved_byte = p.how.quantised * _quantised_byte(o)
     hit = hit_share(moved_byte, p.machine)
     stream_s = p.stream_s(moved_byte * (1.0 - hit), moved_byte * hit)
     rows = o.m / p.engine.multiprocessors

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, choose
 from magnitudes.datatypes import AnyDataType, DataType, DataTypeChoice
 from simulator.calibration import derived, table
@@ -24,6 +23,10 @@ FULL_ISSUE = ("ampere_ga10x", "ampere_ga10b", "ada", "hopper", "blackwell", "bla
 # of their own in four bits: no measured table has a vendor's, and what formats have in common before any fit (`calibration/tasks.py`) stands.
 PRODUCTS_ALONE = ("cublaslt", "hipblaslt")
 FOUR_BIT_RATE = 0.75
+# Matrix units fed through registers: a thread loads a part of the tile and stores it to shared memory (asynchronous copies came with GA100).
+NODE_NM = 5.0  # against which energies are stated
+# Their smallest tile is 64 by 64 (volta_fp16_s884gemm_fp16_64x64 to 256x128, as profilers name cuBLAS's kernels).
+STAGED = ("volta", "turing")
 FULL_ISSUE_SHARE = 64.0 / (64.0 + 4.0 + 2.0)
 
 
@@ -51,6 +54,8 @@ class Scheduling:
         Share of the memory's bandwidth that a full chip sustains.
     overlap_loss : float
         Share of the shorter of arithmetic and memory that is not hidden.
+    once_share : float
+        Of loads of what a product touches once, which are part of the stream from memory and do not compete with it.
     tile_switch : float
         Memory latencies between two waves of 128x128 tiles.
     throttle_s : float
@@ -75,6 +80,7 @@ class Scheduling:
     split_min_k: float
     dram_sustained: float
     overlap_loss: float
+    once_share: float
     tile_switch: float
     throttle_s: float
     half_side: float = 0.0
@@ -150,17 +156,20 @@ def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) ->
     """The menu and habits of a generation's library for one kind of product (``gemm``, ``linear``, ``bmm``), in fp32 where `wide`."""
     c = coefficients(wide)
     mode = "persistent" if on_matrix_units and is_persistent(generation) else "classic"
+    staged = "staged" if on_matrix_units and not wide and generation in STAGED else ""
     if on_matrix_units:
-        tiles, wave, half_side = c["matrix_tiles"][mode], c["wave"][mode], 0.0
+        tiles, wave, half_side = c["matrix_tiles"][staged or mode], c["wave"][mode], 0.0
     else:
         tiles = _vector_menus(c["simt_tiles"], generation).get(kind, c["simt_tiles_default"])
         wave, half_side = c["wave"]["simt"], c["simt_halfside"]
     menu = tuple((float(m), float(n)) for m, n in tiles)
-    of_mode = {k: c[k][mode] for k in ("feed", "port", "fill_clk", "epilogue", "split_clk", "split_min_k")}
-    of_family = {k: c[k] for k in ("dram_sustained", "overlap_loss", "tile_switch", "throttle_s")}
+    feed = c["feed"][staged or mode]
+    of_mode = {k: c[k][mode] for k in ("port", "fill_clk", "epilogue", "split_clk", "split_min_k")}
+    of_family = {k: c[k] for k in ("dram_sustained", "overlap_loss", "once_share", "tile_switch", "throttle_s")}
     return Scheduling(
         menu,
         wave,
+        feed,
         **of_mode,
         **of_family,
         half_side=half_side,
@@ -219,10 +228,23 @@ def _front(c: dict[str, Any], quantised: str, generation: str) -> dict[str, floa
 
 
 def energy_scale(machine: Machine) -> Real:
-    """Switching energy against 5 nm and 1.4 GHz: the node, and the base clock, in which a vendor states the power headroom."""
-    engine = machine.engine
-    assert isinstance(engine, KernelEngine)
+    """Switching energy of an operation against a node of 5 nm."""
     published_nm = 7.0 if machine.chip.node_m is None else machine.chip.node_m * 1e9
-    node_nm: float = table("matrix")["node_nm"].get(machine.chip.generation, published_nm)
-    base_hz = engine.base_clock_hz if engine.base_clock_hz is not None else 0.75 * engine.clock_hz
-    return node_nm / 5.0 * 1.4e9 / base_hz
+    node_nm: Real = table("matrix")["node_nm"].get(machine.chip.generation, published_nm)
+    return node_nm / NODE_NM
+
+
+def density(machine: Machine) -> float:
+    """What a generation switches on an area, against one of 5 nm: more on a finer node, if less than its transistors are more, for each takes less.
+
+    Samsung's 8 nm of GA10x counts as the 12 nm that its transistors are nearer to: 45 million a mm2, GA100's 66, GV100's 26 (vendor's whitepapers).
+    """
+    c = table("matrix")
+    node_nm = c["density_nm"].get(machine.chip.generation, c["node_nm"].get(machine.chip.generation, NODE_NM))
+    return float((NODE_NM / node_nm) ** 0.5)
+
+
+def usual_hz(machine: Machine) -> float:
+    """Clock at which a generation reaches its rates (boost clocks of its parts): what it does a clock is its own, however fast a part is clocked."""
+    hz = table("matrix")["usual_hz"]
+    return float(hz.get(machine.chip.generation, hz["default"]))

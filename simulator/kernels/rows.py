@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, clip, maximum, where
+from magnitudes.arrays import Real, both, ceil, clip, either, equal, floor, maximum, where
 from simulator.calibration import table
-from simulator.kernels.elementwise import missed_byte
+from simulator.kernels.elementwise import FP32, missed_byte
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
-from simulator.traffic import cache_byte_per_s, miss_share, sustained_byte_per_s
+from simulator.traffic import cache_byte_per_s, held_byte, miss_share, sustained_byte_per_s
 from workloads.operator import Normalization, Operator, Softmax
 
 # Threads that a multiprocessor holds (vendors' programming guides); 2048 elsewhere.
@@ -30,6 +30,7 @@ NEAR_BYTE = {
     "cdna3": 32768.0,
 }  # fmt: skip
 USUAL_NEAR_BYTE = 65536.0
+VECTOR_BYTE = 16.0  # widest load of a thread
 WARP_COLUMNS = 1024.0  # PyTorch's softmax gives a row to one warp up to this many columns
 
 
@@ -55,19 +56,26 @@ class RowKernel:
     block_rows: Real
     threads: Real
     reductions: Real
-    vector_byte: float = 16.0
+    vector_byte: float = VECTOR_BYTE
     unrolled: bool = True
 
 
+STAGED_BYTE = 49152.0  # shared memory that a block has without asking for more (CUDA): a row that fits, in whole vectors, is read once
 LAYER_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=128.0, reductions=1.0)  # PyTorch: Welford, then scale
 RMS_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=1024.0, reductions=0.3, vector_byte=0.0, unrolled=False)  # serving libraries: scalar loads
 
 
-def softmax_kernel(cols: Real) -> RowKernel:
-    """One warp a row, which stays in registers, up to 1024 columns; above, one block and three passes: maximum, sum, write."""
+def softmax_kernel(cols: Real, element_byte: Real = 4.0) -> RowKernel:
+    """PyTorch's softmax of rows of `cols` elements.
+
+    Up to 1024 columns one warp a row, which stays in registers. Above, one block: whole vectors that fit into shared memory
+    are staged there and read once; else there are three passes, maximum, sum and write.
+    """
     narrow = cols <= WARP_COLUMNS
+    lanes = VECTOR_BYTE / element_byte
+    staged = both(equal(floor(cols / lanes) * lanes, cols), cols * element_byte <= STAGED_BYTE)
     return RowKernel(
-        passes=where(narrow, 1.0, 3.0),
+        passes=where(either(narrow, staged), 1.0, 3.0),
         block_rows=where(narrow, 4.0, 1.0),
         threads=where(narrow, 128.0, clip(cols / 4.0, 32.0, 1024.0)),
         reductions=where(narrow, 0.3, 2.0),
@@ -77,7 +85,7 @@ def softmax_kernel(cols: Real) -> RowKernel:
 def row_kernel(operator: Softmax | Normalization) -> RowKernel:
     """The kernel that libraries have for an operator."""
     if isinstance(operator, Softmax):
-        return softmax_kernel(operator.cols)
+        return softmax_kernel(operator.cols, operator.element.byte)
     return RMS_NORM if operator.flavour == "rms" else LAYER_NORM
 
 
@@ -94,7 +102,8 @@ def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timin
     parts["latency"] = _latency_s(operator, kernel, row_byte, slots, machine)
     parts["vector"] = operator.vector_flop / machine.vector_flop_per_s(operator.arithmetic)
     moving_s = maximum(parts[machine.memory.name], parts[machine.cache.name]) if machine.cache else parts[machine.memory.name]
-    work_s = moving_s + parts["latency"]  # a wave waits for latency where nothing moves, and for its bytes where memory is busy
+    parts["issue"] = operator.rows * _row_instructions(kernel) / (0.5 * machine.vector_flop_per_s(FP32))
+    work_s = moving_s + maximum(parts["latency"], parts["issue"])  # a wave waits for latency where nothing moves, and for its bytes where memory is busy
     path = "softmax" if isinstance(operator, Softmax) else "layernorm"
     return timing.finish_s(maximum(work_s, parts["vector"]), path), parts
 
@@ -120,8 +129,14 @@ def _memory_s(operator: Operator, again_byte: Real, resident_byte: Real, machine
     if machine.cache is None:
         return first_byte / sustained_byte_per_s(machine)
     c = table("rows")
-    lost = miss_share(resident_byte, machine.cache.capacity_byte, c["cache_share"], c["cache_power"])
+    lost = miss_share(resident_byte, held_byte(machine), c["cache_share"], c["cache_power"])
     return (first_byte + lost * again_byte) / sustained_byte_per_s(machine)
+
+
+def _row_instructions(kernel: RowKernel) -> Real:
+    """Instructions of all threads that reduce one row: shuffles, sums and divisions of partial moments, few of which move data."""
+    instructions: Real = kernel.threads / kernel.block_rows * kernel.reductions * table("rows")["reduction_instructions"]
+    return instructions
 
 
 def _latency_s(operator: Softmax | Normalization, kernel: RowKernel, row_byte: Real, slots: Real, machine: Machine) -> Real:

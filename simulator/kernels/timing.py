@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from hardware_specs.schema import Chip
-from magnitudes.arrays import Real, maximum
+from magnitudes.arrays import Real, maximum, minimum, power
 from simulator.calibration import constant, table
 
 
@@ -54,10 +54,22 @@ class Timing:
         c = table("timing")
         call_s = self.host_s * float(c["host_path"][path])
         lead = c["eager_lead"].get(self.vendor, c["eager_lead"]["default"])
-        return maximum(call_s, lead * call_s + self.start_s + work_s)
+        # What stands behind a launch (the way back through the framework) is the same for all calls; a longer path is longer in front of it.
+        started_s = call_s - (1.0 - lead) * self.host_s + self.start_s
+        return _later(call_s, started_s + work_s, float(c["eager_sharpness"]))
 
     def paced_s(self, work_s: Real, path: str) -> Real:
         """Time of a kernel in a queue of its like: where a framework calls it over and over, the slower of host and device sets the pace [s]."""
         if self.context != "eager":
             return work_s
         return maximum(self.host_s * float(table("timing")["host_path"][path]), work_s)
+
+
+def _later(one_s: Real, other_s: Real, sharpness: float) -> Real:
+    """The later of two times that both jitter: where they are near each other, the mean of the later is behind the later mean.
+
+    A maximum whose corner is round (a p-norm), so that a kernel which its host almost hides is felt a little, and a longer one more.
+    """
+    late_s = maximum(one_s, other_s)
+    near = minimum(one_s, other_s) / late_s
+    return late_s * power(1.0 + power(near, sharpness), 1.0 / sharpness)

@@ -29,7 +29,7 @@ from simulator.validation.replay import inside, replay, replay_of
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.tidy import Table
-from workloads.operator import Attention, Collective, Operator
+from workloads.operator import Attention, Collective, Contraction, Operator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,8 +79,8 @@ class Context:
     Parameters
     ----------
     fidelity : str
-    hosts : mapping of (source, device) to float
-        Time of the cheapest eager operator where it is known [s].
+    hosts : mapping of (source, device) or (source, device, op) to float
+        Time of the cheapest eager operator where it is known [s]; an operator's own where it was timed in another run.
     timing : str, optional
         Instead of what the table says.
     left_out : bool
@@ -92,7 +92,7 @@ class Context:
     """
 
     fidelity: str = "tile"
-    hosts: Mapping[tuple[str, str], float] | None = None
+    hosts: Mapping[tuple[str, ...], float] | None = None
     timing: str | None = None
     left_out: bool = False
     correction: bool = True
@@ -150,10 +150,12 @@ class Batch:
         if isinstance(self.calls[0][0], Attention):
             return replay_of(self.calls, 1.0 if self.copies is None else self.copies)
         if len(self.calls) > 1:
-            return inside(self.calls, 1.0 if self.copies is None else self.copies)
+            machine = machine_of(system_of_rows(self.key["device"], self.key["ranks_per_node"]))
+            return inside(self.calls, machine, 1.0 if self.copies is None else self.copies)
         if self.copies is not None:
             return replay(operator, self.copies, whole=True)
-        return replay(operator, source_of(self.key["source"]).weight_copies)
+        habits = source_of(self.key["source"])
+        return replay(operator, habits.weight_copies, inputs=habits.inputs and isinstance(operator, Contraction))
 
     def _served(self, alone: Prediction, context: Context) -> Prediction:
         """What the device does alone, behind a serving framework."""
@@ -168,7 +170,8 @@ class Batch:
 
     def timing(self, context: Context) -> Timing:
         """The timing context, with the host's pace."""
-        known: Real = (context.hosts or {}).get((self.key["source"], self.key["device"]), eager_host_s())
+        hosts, place = context.hosts or {}, (self.key["source"], self.key["device"])
+        known: Real = hosts.get((*place, self.key["op"]), hosts.get(place, eager_host_s()))
         if self.host_s is not None:
             known = where(np.isnan(self.host_s), known, self.host_s)
         call = constant("timing", f"host_path.{OPERATIONS[self.key['op']].call}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from magnitudes.arrays import Real, total
+from simulator.machine import Machine
 from simulator.reuse import Reuse
-from workloads.operator import Operand, Operator, Residency
+from workloads.operator import Contraction, Operand, Operator, Residency
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +25,26 @@ class Replay(Reuse):
 
     def distance_byte(self, operand: Operand) -> Real:
         """Reuse distance of one operand."""
-        return self.weight_byte if operand.residency is Residency.WEIGHT else self.call_byte
+        if operand.residency is Residency.WEIGHT:
+            return self.weight_byte
+        return self.activation_byte if operand.residency is Residency.ACTIVATION else self.call_byte
 
 
-def replay(operator: Operator, copies: Real = 1.0, *, whole: bool = False) -> Replay:
+def replay(operator: Operator, copies: Real = 1.0, *, whole: bool = False, inputs: bool = False) -> Replay:
     """The surroundings of an operator that is called over and over, alone on the chip.
 
     Parameters
     ----------
     copies : Real
-        Copies of the weights, or of all buffers (`whole`), that are taken in turn.
+        Copies of the weights, or of all buffers (`whole`), or of all that is read (`inputs`), that are taken in turn.
     """
     if whole:
         round_byte = copies * operator.byte
         return Replay(weight_byte=round_byte, state_byte=round_byte, activation_byte=round_byte, busy_s=0.0, call_byte=round_byte)
     call_byte, weight_byte = operator.byte, operator.byte_of(Residency.WEIGHT)
+    if inputs:
+        round_byte = call_byte + (copies - 1.0) * (weight_byte + operator.byte_of(Residency.ACTIVATION))
+        return Replay(weight_byte=round_byte, state_byte=call_byte, activation_byte=round_byte, busy_s=0.0, call_byte=call_byte)
     return Replay(weight_byte=call_byte + (copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte)
 
 
@@ -52,7 +58,10 @@ def replay_of(calls: Sequence[tuple[Operator, Real]], copies: Real = 1.0) -> Rep
     return Replay(weight_byte=round_byte, state_byte=round_byte, activation_byte=round_byte, busy_s=0.0, call_byte=round_byte)
 
 
-def inside(calls: Iterable[tuple[Operator, Real]], copies: Real = 1.0) -> Reuse:
+LEFT = 0.5  # of the power limit, by kernels that only move data: decoding, which does, draws about half of it (Patel et al., Splitwise, ISCA 2024)
+
+
+def inside(calls: Sequence[tuple[Operator, Real]], machine: Machine, copies: Real = 1.0) -> Reuse:
     """The surroundings of operators that run one after another, over and over: a weight comes round after all of them, an activation was just made.
 
     Between the products of a model that nobody fused, kernels that only move data let the power limit recover: a product feels it for
@@ -60,8 +69,15 @@ def inside(calls: Iterable[tuple[Operator, Real]], copies: Real = 1.0) -> Reuse:
 
     Parameters
     ----------
+    machine : Machine
+        Where they run: what of its time is left to kernels that only move data.
     copies : Real
         Copies of all weights that are taken in turn.
     """
     everything = copies * total(count * operator.byte_of(Residency.WEIGHT) for operator, count in calls)
-    return Reuse(everything, everything, 0.0)
+    products = [(operator, count) for operator, count in calls if isinstance(operator, Contraction)]
+    if not products or len(products) == len(calls):
+        return Reuse(everything, everything, 0.0)
+    moved_byte = total(count * operator.byte for operator, count in calls if not isinstance(operator, Contraction))
+    product_s = total(count * operator.matrix_flop / machine.matrix_flop_per_s(operator.a) for operator, count in products)
+    return Reuse(everything, everything, 0.0, spare=LEFT * moved_byte / machine.memory.bandwidth_byte_per_s / product_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.validation.checks import checked
 from simulator.validation.files import read_table, table_files
-from simulator.validation.host import Host, hosts_of
+from simulator.validation.host import Host, hosts_of, paces
 from simulator.validation.prediction import Context, Prediction, predict, times_of
 from simulator.validation.scores import GROUP, Headline, Score, group_scores, headlines
 from simulator.validation.served import Fitted, fit_frameworks, frameworks
@@ -145,13 +145,13 @@ def predicted(table: Table, options: Options) -> Predicted:
     context = replace(context, frameworks=frameworks(fitted))
     some = sampled(table, options.sample)
     if options.host_s is not None:
-        return replace(with_predictions(some, replace(context, hosts=_known(table, options.host_s))), fitted=fitted)
+        return replace(with_predictions(some, replace(context, hosts=dict.fromkeys(_known(table, 0.0), options.host_s))), fitted=fitted)
     hosts = hosts_of(table, context)
-    done = with_predictions(some, replace(context, hosts={(h.source, h.device): h.host_s for h in hosts}))
+    done = with_predictions(some, replace(context, hosts=paces(hosts)))
     return replace(done, hosts=hosts, fitted=fitted)
 
 
-def _known(table: Table, value: float) -> Mapping[tuple[str, str], float]:
+def _known(table: Table, value: float) -> dict[tuple[str, str], float]:
     """One value for every source and device of a table."""
     return dict.fromkeys(zip(table.frame["source"], table.frame["device"], strict=True), value)
 
@@ -194,7 +194,7 @@ def breakdown(frame: pd.DataFrame, validation: Validation) -> list[dict[str, Any
     options = validation.options
     parts: dict[Any, dict[str, Any]] = {}
     for file, rows in frame.groupby("file", sort=False):
-        known = {(h.source, h.device): h.host_s for h in validation.hosts if h.file == file}
+        known = paces(h for h in validation.hosts if h.file == file)
         if options.host_s is not None:
             known = dict.fromkeys(zip(rows["source"], rows["device"], strict=True), options.host_s)
         context = Context(options.fidelity, known, options.timing, options.left_out, options.correction, frameworks(validation.fitted))

@@ -16,6 +16,11 @@ COLUMNS = (
     ("source", "no", "who measured; the file's name if absent"),
     ("timing", "no", "`kernel` (a profiler's time), `graph` (replayed from a graph) or `eager` (one call of a framework between events); `graph` if absent"),
     ("kernel", "no", "the implementation that the user chose by name (attention, experts, collectives); never one that a library picked"),
+    (
+        "library",
+        "no",
+        "what ran the kernel: `numpy` or `torch` on a processor; `cublaslt` or `hipblaslt` for a product alone on a GPU; a serving framework's if absent",
+    ),
     ("host_us", "no", "eager rows: time of the cheapest eager operator on that host [us]; read off the tiniest kernels if absent"),
 )
 

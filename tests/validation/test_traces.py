@@ -228,3 +228,22 @@ def test_a_trace_that_torch_wrote_is_read(tmp_path: Path) -> None:
     profiler.export_chrome_trace(str(tmp_path / "cpu.json"))
     with pytest.raises(TableError, match=r"without kernels: .* cpu_op"):  # a CPU's trace: read, and said to hold no device's work
         read_kineto(tmp_path / "cpu.json")
+
+
+def test_operators_and_shapes_of_a_layer_that_torch_recorded_lead_to_its_kernels(tmp_path: Path) -> None:
+    """A recorded trace of a small layer; only the kernels, which no device ran here, are put under the operators that torch wrote."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    layer = torch.nn.Sequential(torch.nn.Linear(64, 256), torch.nn.SiLU(), torch.nn.Linear(256, 64)).eval()
+    with torch.no_grad(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profiler:
+        layer(torch.ones(8, 64))
+    profiler.export_chrome_trace(str(tmp_path / "cpu.json"))
+    events = json.loads((tmp_path / "cpu.json").read_text())["traceEvents"]
+    products = [e for e in events if e.get("name") == "aten::addmm"]
+    assert len(products) == 2 and all(e["cat"] == "cpu_op" and e["dur"] > 0.0 for e in products)
+    kernels = [
+        {"ph": "X", "cat": "kernel", "name": "ampere_sgemm_32x32_sliced1x4_tn", "ts": e["ts"], "dur": 5.0, "args": {"External id": e["args"]["External id"]}}
+        for e in products
+    ]
+    launches = read_kineto(written(tmp_path / "device.json", [*events, *kernels]))
+    assert [(k.kind, k.operator, k.time_us) for k in launches] == [("gemm", "aten::addmm", 5.0)] * 2
+    assert [k.dims[1:3] for k in launches] == [((8, 64), (64, 256)), ((8, 256), (256, 64))]
