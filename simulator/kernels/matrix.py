@@ -14,7 +14,7 @@ from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, floor, maximum, minimum, sqrt, where
 from magnitudes.datatypes import DataTypeChoice
 from simulator.calibration import table
-from simulator.cost import fastest
+from simulator.cost import NEVER_S, fastest
 from simulator.kernels.cache import FAR
 from simulator.kernels.formats import format_by_format, same_for_all
 from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, density, energy_scale, in_fp32, scheduling, uses_matrix_units, usual_hz
@@ -103,7 +103,8 @@ def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse:
         return format_by_format(operator, weights, lambda o: matrix_parts(o, machine, timing, reuse, library), "b")
     product = _product(operator, machine, reuse, library)
     tiles = product.menu.tiles + (LOW_TILES if is_widened(operator.b) else ())
-    best_s, parts = fastest([_tile_parts(product, rows, columns) for rows, columns in tiles])
+    ways = [_tile_parts(product, rows, columns) for rows, columns in tiles]
+    best_s, parts = fastest(ways + _row_ways(product))
     busy_s = maximum(best_s + _tail_s(product), _floor_s(product))
     busy_s = busy_s + _throttle_s(product, busy_s, reuse)
     front_s = _front_s(product) + product.how.packing * timing.start_s
@@ -111,6 +112,17 @@ def matrix_parts(operator: Contraction, machine: Machine, timing: Timing, reuse:
     if timing.context == "eager":
         front_s = front_s + product.menu.pick_s
     return timing.finish_s(busy_s + front_s, path), parts | {"launch": timing.start_s + front_s}
+
+
+def _row_ways(p: Product) -> list[tuple[Real, dict[str, Real]]]:
+    """A single row by a matrix on vector units: every BLAS has a kernel without tiles (gemv), past which the matrix streams."""
+    o = p.operator
+    if p.menu.half_side == 0.0 or (isinstance(o.m, float) and o.m > 1.0):
+        return []
+    mac_s, feed_s = o.matrix_flop / (p.rate_flop_per_s * p.engine.multiprocessors), o.byte * p.feed_s
+    memory_s = p.memory_byte / p.memory_byte_per_s
+    time_s = where(o.m <= 1.0, maximum(maximum(mac_s, feed_s), memory_s), NEVER_S)
+    return [(time_s, {"vector": mac_s, p.machine.nearest.name: feed_s, p.machine.memory.name: memory_s})]
 
 
 def _floor_s(p: Product) -> Real:
