@@ -76,6 +76,8 @@ def measure(
         Time for all repeats together [s].
     rounds : int
         How often to go through the suite; each kernel's fastest round counts.
+    progress : callable
+        Told how many kernels are done, of how many, and which is next.
 
     Raises
     ------
