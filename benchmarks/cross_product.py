@@ -8,7 +8,6 @@ theirs. ``--models 60 --chips 90`` takes evenly spread ones.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections import Counter
@@ -17,13 +16,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-import roofscape as rs
 from hardware_specs.catalog import chip_names
+from roofscape.testing import check_pair
 from workloads.catalog import model_names
-from workloads.operator import Convolution
 
 ROUNDING = 1e-9
-WINOGRAD = 4.0  # F(4x4, 3x3): 36 multiplications for 144 (Lavin and Gray, CVPR 2016)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +47,10 @@ class Pair:
 def pair(model: str, chip: str) -> Pair:
     """One model on one chip, at both fidelities."""
     try:
-        tile, roof = rs.estimate(model, on=chip), rs.estimate(model, on=chip, fidelity="roofline")
+        tile, roof = check_pair(model, chip)
     except Exception as error:  # any exception is what is looked for
         return Pair(model, chip, "", f"{type(error).__name__}: {error}")
-    tile_s, roof_s = float(tile.time_s), float(roof.time_s)
-    if not (math.isfinite(tile_s) and roof_s > 0.0):
-        return Pair(model, chip, tile.fidelity, f"{tile_s} s at tile, {roof_s} s at roofline")
-    if tile_s >= roof_s * (1.0 - ROUNDING):
-        return Pair(model, chip, tile.fidelity)
-    if tile_s * WINOGRAD >= roof_s and any(isinstance(c.operator, Convolution) for c in roof.costs):
-        return Pair(model, chip, tile.fidelity, winograd=True)
-    return Pair(model, chip, tile.fidelity, f"tile {tile_s:.4g} s is below the roofline's {roof_s:.4g}")
+    return Pair(model, chip, tile.fidelity, winograd=float(tile.time_s) < float(roof.time_s) * (1.0 - ROUNDING))
 
 
 def on_all(chips: Sequence[str], model: str) -> list[Pair]:

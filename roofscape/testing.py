@@ -3,7 +3,7 @@
 A chip that someone describes in YAML, or a model from a configuration of theirs, behaves in the simulator as the shipped ones do
 when these checks pass. Each raises an `AssertionError` that says what is wrong::
 
-    from roofscape.testing import check_chip, check_model, check_reproduction
+    from roofscape.testing import check_chip, check_model, check_pair, check_reproduction
 
     def test_my_chip():
         check_chip("my_chip.yaml")
@@ -27,12 +27,13 @@ from hardware_specs.citation import KINDS
 from hardware_specs.fields import scaled
 from hardware_specs.schema import Chip, Link, System
 from magnitudes.units import bare_name
+from roofscape import api
 from simulator.estimate import estimate
 from simulator.result import Estimate
 from workloads.catalog import find_model
 from workloads.graph import Workload
 from workloads.model import Model
-from workloads.operator import Residency
+from workloads.operator import Convolution, Residency
 from workloads.scenario import Decode, Diffusion, Images, Inference, MixedBatch, Prefill, Samples, Scenario
 from workloads.sharding import Parallelism, Precision
 from workloads.transformer import Transformer
@@ -44,6 +45,7 @@ SCENARIOS: dict[str, Scenario] = {
 }  # fmt: skip
 PROBE = "gpt2"  # a small model that any machine can be asked about
 EXACT = 1e-12
+WINOGRAD = 4.0  # F(4x4, 3x3): 36 multiplications for 144 (Lavin and Gray, CVPR 2016), where the roofline counts all
 
 
 def check_chip(name: str) -> None:
@@ -150,6 +152,31 @@ def _check_columns(model: Model, system: System, phase: str, where: str) -> None
     for row, batch in zip(np.broadcast_to(together.time_s, 3), batches, strict=True):  # type: ignore[arg-type]
         alone = _one(estimate(model, system, scenario(batch=batch)).time_s)
         assert math.isclose(row, alone, rel_tol=EXACT), f"{where}: batch {batch:g} takes {row} s in a column and {alone} s alone"
+
+
+def check_pair(model: str | Model, system: str | System) -> tuple[Estimate, Estimate]:
+    """Check a model on a machine in its usual scenario: finite, and not faster than the roofline but by what Winograd's convolutions save.
+
+    Parameters
+    ----------
+    model : str or Model
+    system : str or System
+
+    Returns
+    -------
+    (tile, roofline) : Estimate
+
+    Raises
+    ------
+    AssertionError
+        Naming the pair and both times.
+    """
+    tile, roof = (api.estimate(model, on=system, fidelity=fidelity) for fidelity in ("tile", "roofline"))
+    where, tile_s, roof_s = f"{tile.model} on {tile.system}", _one(tile.time_s), _one(roof.time_s)
+    assert math.isfinite(tile_s) and roof_s > 0.0, f"{where}: {tile_s} s at tile, {roof_s} s at roofline"
+    saved = WINOGRAD if any(isinstance(c.operator, Convolution) for c in roof.costs) else 1.0
+    assert tile_s * saved >= roof_s * (1 - 1e-9), f"{where}: {tile_s:.4g} s is faster than the roofline's {roof_s:.4g} s"
+    return tile, roof
 
 
 def check_model(model: str | Model) -> None:
