@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 import torch
@@ -43,6 +44,14 @@ class Watched:
         self.seen.update(row.tobytes() for row in np.ascontiguousarray(places))
         self.idle = 0 if len(self.seen) > before else self.idle + 1
         return self.score(places)
+
+
+def policies(seed: int, score: Score) -> Iterator[tuple[int, Watched]]:
+    """One policy after another for as long as `score` allows: the seed of each, and what it is to ask, which tells when it has settled."""
+    watched = Watched(score)
+    with alone():
+        for attempt in count():
+            yield seed_of(seed, attempt), watched
 
 
 def seed_of(seed: int, attempt: int) -> int:

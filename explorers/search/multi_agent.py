@@ -14,7 +14,7 @@ import numpy as np
 from explorers.environments.game import Score
 from explorers.environments.multi_agent import make_team
 from explorers.environments.team import MOVES, Team
-from explorers.search.learning import PATIENCE, Watched, alone, seed_of
+from explorers.search.learning import PATIENCE, Watched, policies
 from explorers.search.team_learners import ProximalTeam, ValueTeam
 from explorers.space.space import DesignSpace
 from magnitudes.errors import InputError
@@ -74,16 +74,12 @@ class TeamSearch:
     def drive(self, score: Score) -> None:
         """Learn until `score` says that the budget is spent."""
         count = max(1, min(self.beside, self.budget // 4))
-        with alone():
-            attempt, watched = 0, Watched(score)
-            while True:
-                seed = seed_of(self.seed, attempt)
-                team = make_team(self.space, self.by, self.sharing, self.rounds, count, self.reward, seed=seed, score=watched, kind=self.kind, start=self.start)
-                watched.idle = 0
-                learner = self.learner(team, seed, watched)
-                while watched.idle < PATIENCE * self.rounds:
-                    learner.play()
-                attempt += 1
+        for seed, watched in policies(self.seed, score):
+            team = make_team(self.space, self.by, self.sharing, self.rounds, count, self.reward, seed=seed, score=watched, kind=self.kind, start=self.start)
+            watched.idle = 0  # whatever it took to set up
+            learner = self.learner(team, seed, watched)
+            while watched.idle < PATIENCE * self.rounds:
+                learner.play()
 
     def learner(self, team: Team, seed: int, watched: Watched) -> TeamLearner:
         """What plays and learns, with the settings of this explorer."""

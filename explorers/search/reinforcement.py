@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from explorers.environments.design import make_game
 from explorers.environments.game import Score
 from explorers.environments.stable_faces import StableVectorEnv
-from explorers.search.learning import PATIENCE, Watched, alone, seed_of
+from explorers.search.learning import PATIENCE, Watched, policies
 from explorers.space.space import DesignSpace
 
 FOREVER = 10**9  # steps: the budget of designs ends a run, not this
@@ -74,16 +74,12 @@ class StableSearch:
     def drive(self, score: Score) -> None:
         """Learn until `score` says that the budget is spent."""
         count = max(1, min(self.beside, self.budget // 4))
-        with alone():
-            attempt, watched = 0, Watched(score)
-            while True:
-                seed = seed_of(self.seed, attempt)
-                game = make_game(
-                    self.space, self.kind, count, self.reward, continuous=self.continuous, steps=self.length, start=self.start, seed=seed, score=watched
-                )
-                watched.idle = 0
-                self.model(StableVectorEnv(game), seed).learn(FOREVER, callback=UntilSettled(watched, PATIENCE * game.steps))
-                attempt += 1
+        for seed, watched in policies(self.seed, score):
+            game = make_game(
+                self.space, self.kind, count, self.reward, continuous=self.continuous, steps=self.length, start=self.start, seed=seed, score=watched
+            )
+            watched.idle = 0  # whatever it took to set up
+            self.model(StableVectorEnv(game), seed).learn(FOREVER, callback=UntilSettled(watched, PATIENCE * game.steps))
 
     def model(self, environment: StableVectorEnv, seed: int) -> Any:
         """The library's learner, with the settings of this explorer."""
