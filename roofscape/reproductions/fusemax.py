@@ -11,19 +11,14 @@ import numpy as np
 from pandas import read_parquet
 
 from hardware_specs.catalog import find_system
-from hardware_specs.fields import with_values
 from magnitudes.arrays import Column
 from roofscape.reproductions.claim import Claim, Found, number, points, within
 from roofscape.reproductions.shared import Shared
 from simulator.area import chip_area_m2
-from simulator.engines import cost_law
-from simulator.machine import machine_of
-from simulator.reuse import Reuse
 from simulator.validation.checks import checked
 from simulator.validation.energies import energies_of
 from simulator.validation.files import read_table
 from simulator.validation.run import validate
-from workloads.operator import Attention
 
 TITLE = "Nayak et al., FuseMax: Leveraging Extended Einsums to Optimize Attention Accelerator Design, MICRO 2024"
 
@@ -36,8 +31,6 @@ WHERE = "MICRO 2024, figures 6 to 10, and the artifact's results: arithmetic mea
 PRICES = "operations priced by the artifact's tables, the buffer by CACTI at its size, DRAM as HBM2"
 PICOJOULE = 1e-12
 PARETO = "fusemax_pareto"
-CLOCK_HZ, LENGTH = 0.94e9, 262144.0
-HEADS = {"BERT": (12.0, 64.0), "TrXL": (16.0, 64.0), "T5": (8.0, 64.0), "XLM": (16.0, 128.0)}  # heads and their width
 BEFORE = {"flat": "FLAT", "unfused": "unfused attention"}
 
 
@@ -68,27 +61,10 @@ def _largest_error(table: str, quantity: str = "s") -> Callable[[Shared], Found]
     return ours
 
 
-@cache
-def _sized(path: Path) -> tuple[Column, Column]:
-    """Ours and the artifact's latency of designs with other sides of the array, one estimate for each model's column [s]."""
-    frame = read_parquet(path)
-    ours, theirs = [], []
-    for model, rows in frame.groupby("model", observed=True):
-        side = rows["PE_dim"].to_numpy(np.float64)
-        rate = side * side * CLOCK_HZ
-        sizes = {"pe.rows": side, "pe.columns": side, "pe.vector_lanes": side, "pe.matrix.bf16": 2.0 * rate, "pe.vector.fp32": rate}
-        machine = machine_of(with_values(find_system("fusemax-cloud"), sizes))
-        heads, width = HEADS[str(model).partition("-")[0]]
-        attention = Attention(name="attention", batch=64.0, heads=heads, kv_heads=heads, head_dim=width, q_len=LENGTH, kv_len=LENGTH, causal=False)
-        ours.append(np.asarray(cost_law(machine, "tile", "kernel", "binding").cost(attention, 1.0, Reuse(0.0, 0.0, 0.0)).time_s))
-        theirs.append(rows["latency"].to_numpy(np.float64))
-    return np.concatenate(ours), np.concatenate(theirs)
-
-
 def _largest_sized(shared: Shared) -> Found:
     """The largest error over all sides of the array [%]."""
-    ours, theirs = _sized(shared.path(PARETO))
-    off = 100.0 * np.abs(ours / theirs - 1.0)
+    frame = validate(shared.path(PARETO)).frame
+    off = 100.0 * np.abs(frame["predicted_us"] / frame["measured_us"] - 1.0)
     return Found(float(off.max()), f"{len(off)} designs, {off.mean():.2f} % on average")
 
 
