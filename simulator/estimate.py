@@ -16,7 +16,7 @@ from simulator.kernels.timing import Timing
 from simulator.memory import memory_use
 from simulator.offload.choice import Offload
 from simulator.placement.place import placed_costs
-from simulator.placement.places import places_of
+from simulator.placement.places import Place, places_of
 from simulator.placement.residency import homes_of
 from simulator.result import Estimate, PassEstimate
 from simulator.schedule import brought, chain_s, exposed, fetched, step_s
@@ -99,14 +99,19 @@ def estimate(
     waits = tuple((*fetched(own, memory, machine), *brought(load, machine)) for load, own in zip(loads, costs, strict=True))
     costs = beside(costs[0], costs[1], scenario.hidden_exchange, cut) if isinstance(scenario, Train) else costs
     passes = tuple(_pass(run, load, own, wait, cut) for run, load, own, wait in zip(runs, loads, costs, waits, strict=True))
-    notes = tuple(dict.fromkeys(note for p in places for note in p.law.notes))
-    notes = (*notes, *unserved_notes((c for own in costs for c in own), tuple(p.machine for p in places)), *notes_of(model))
+    notes = _told(model, places, costs)
     if isinstance(model, Composition):
         experts = expert_memory(model, loads, memory, machine, cut.chips)
         memory, passes, notes = with_experts_behind(memory, experts), switched(passes, model, experts), (*notes, *experts.notes)
     context = timing if isinstance(timing, Timing) else Timing(timing)
     confidence, how = Confidence(tuple(p.machine for p in places), context, law.fidelity), context.context
     return Estimate(model.name, system.name, system.chip.name, cut.chips, scenario, cut, law.fidelity, how, passes, memory, legal, notes, confidence)
+
+
+def _told(model: Model, places: tuple[Place, ...], costs: tuple[tuple[Cost, ...], ...]) -> tuple[str, ...]:
+    """What a reader should know: of the laws, of what an engine cannot multiply, of the model."""
+    of_laws = dict.fromkeys(note for p in places for note in p.law.notes)
+    return (*of_laws, *unserved_notes((c for own in costs for c in own), tuple(p.machine for p in places)), *notes_of(model))
 
 
 def _pass(run: Pass, load: Workload, costs: tuple[Cost, ...], fetch: tuple[Cost, ...], cut: Parallelism) -> PassEstimate:

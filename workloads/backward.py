@@ -14,6 +14,7 @@ from magnitudes.arrays import Real
 from magnitudes.errors import InputError
 from workloads.operator import (
     Attention,
+    Calls,
     Collective,
     Contraction,
     Convolution,
@@ -27,8 +28,6 @@ from workloads.operator import (
     Scan,
     Softmax,
 )  # fmt: skip
-
-Calls = tuple[tuple[Operator, Real], ...]
 
 # Fused attention computes scores again and has four more products behind them: five against the forward pass's two (Dao 2023, FlashAttention-2, section 3.1).
 ATTENTION_PASSES = 2.5

@@ -9,7 +9,7 @@ One kind is one file of `workloads.operators`; all names are here.
 from __future__ import annotations
 
 from workloads.operators.attention import Attention
-from workloads.operators.base import BF16, LoopNest, Operand, Operator, Residency
+from workloads.operators.base import BF16, Calls, LoopNest, Operand, Operator, Residency
 from workloads.operators.contraction import Contraction
 from workloads.operators.convolution import Convolution
 from workloads.operators.elementwise import Elementwise, fused_operands
@@ -25,6 +25,7 @@ from workloads.operators.tiling import Loop, Tiling
 __all__ = [
     "BF16",
     "Attention",
+    "Calls",
     "Collective",
     "Contraction",
     "Convolution",

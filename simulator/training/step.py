@@ -19,12 +19,12 @@ from magnitudes.datatypes import data_type
 from simulator.machine import MachineError
 from simulator.training.states import States, held_states
 from workloads.adapters import Adapted
-from workloads.backward import Calls, backward
+from workloads.backward import backward
 from workloads.composition import Planned
 from workloads.graph import Node, Workload
 from workloads.kept import kept_byte
 from workloads.model import DivisionRule, GraphModel, Model, ModelError
-from workloads.operator import Collective, Contraction, Elementwise, Operator, Softmax
+from workloads.operator import Calls, Collective, Contraction, Elementwise, Operator, Softmax
 from workloads.passes import Pass
 from workloads.scenario import Scenario, Train
 from workloads.sharding import Parallelism, Precision

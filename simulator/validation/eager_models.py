@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from magnitudes.arrays import Real
 from magnitudes.datatypes import DataType
 from workloads.backward import backward
-from workloads.operator import Contraction, Elementwise, Gather, Normalization, Operator, Residency, Softmax
-
-Calls = tuple[tuple[Operator, Real], ...]
+from workloads.operator import Calls, Contraction, Elementwise, Gather, Normalization, Operator, Residency, Softmax
 
 
 @dataclass(frozen=True, slots=True)

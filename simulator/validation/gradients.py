@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.validation.eager_models import Calls
-from workloads.operator import Convolution
+from workloads.operator import Calls, Convolution
 
 if TYPE_CHECKING:
     from simulator.validation.rows import Rows

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.validation.eager_models import Calls
-from workloads.operator import Attention
+from workloads.operator import Attention, Calls
 
 if TYPE_CHECKING:
     from simulator.validation.rows import Rows

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magnitudes.arrays import Real
-from simulator.validation.eager_models import Calls
-from workloads.operator import Attention, Contraction, Elementwise, Normalization, Operator
+from workloads.operator import Attention, Calls, Contraction, Elementwise, Normalization, Operator
 
 if TYPE_CHECKING:
     from simulator.validation.rows import Rows

@@ -11,7 +11,7 @@ from functools import partial
 
 from magnitudes.arrays import Condition, Real, floor, maximum, minimum
 from simulator.validation.dimensions import MAPPED
-from simulator.validation.eager_models import EAGER_MODELS, Calls, eager_pass, training_pass
+from simulator.validation.eager_models import EAGER_MODELS, eager_pass, training_pass
 from simulator.validation.expert_loads import active_experts, distribution_problem
 from simulator.validation.formats import formats_of, unknown_format
 from simulator.validation.gradients import gradient_of
@@ -22,6 +22,7 @@ from simulator.validation.rows import Rows
 from simulator.validation.served import FIRST, STEP, model_problem, served_calls
 from workloads.operator import (
     Attention,
+    Calls,
     Collective,
     Contraction,
     Convolution,

@@ -23,13 +23,12 @@ from simulator.law import CostLaw
 from simulator.machine import MachineError, machine_of
 from simulator.reuse import Reuse
 from simulator.validation.checks import FLAGS, rows_of
-from simulator.validation.eager_models import Calls
 from simulator.validation.operations import OPERATIONS, STRUCTURES, stored
 from simulator.validation.replay import inside, replay, replay_of
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.tidy import Table
-from workloads.operator import Attention, Collective, Contraction, Operator
+from workloads.operator import Attention, Calls, Collective, Contraction, Operator
 
 if TYPE_CHECKING:
     import pandas as pd

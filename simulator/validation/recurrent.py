@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.validation.eager_models import Calls
-from workloads.operator import Contraction, Elementwise, Operator, Scan
+from workloads.operator import Calls, Contraction, Elementwise, Operator, Scan
 
 if TYPE_CHECKING:
     from magnitudes.arrays import Real
     from simulator.validation.rows import Rows
 
-GATE_FLOP = {1.0: 20.0, 3.0: 60.0, 4.0: 80.0}  # of one element of the state: a tanh or sigmoid a gate at some twenty instructions
+GATE_FLOP = 20.0  # of one element of a gate: a tanh or a sigmoid, some twenty instructions
 GATES = {"rnn": 1.0, "gru": 3.0, "lstm": 4.0}
 
 
@@ -26,7 +25,7 @@ def recurrent_layer(rows: Rows, *, gates: float) -> Calls:
     def product(name: str, m: Real, k: Real) -> Operator:
         return Contraction(name=name, m=m, n=gates * hidden, k=k, a=f.a, b=f.b, c=f.c)
 
-    gate = Elementwise(name="gates", elements=batch * hidden, reads=2.0 * gates, flop_per_element=GATE_FLOP[gates], element=f.c, output=f.c)
+    gate = Elementwise(name="gates", elements=batch * hidden, reads=2.0 * gates, flop_per_element=GATE_FLOP * gates, element=f.c, output=f.c)
     return (
         (product("inputs", batch * steps, rows["inputs"]), 1.0),
         (product("state", batch, hidden), steps),

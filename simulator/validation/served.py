@@ -17,9 +17,9 @@ import numpy as np
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 from simulator.calibration import constant
-from simulator.validation.eager_models import Calls
 from simulator.validation.tidy import Table
 from workloads.catalog import find_model
+from workloads.operator import Calls
 from workloads.scenario import Decode, Prefill
 from workloads.sharding import Parallelism, precision
 

@@ -92,3 +92,7 @@ class Operator:
     def byte_of(self, residency: Residency) -> Real:
         """Compulsory traffic of the operands of one class."""
         return total(o.byte for o in self.operands if o.residency == residency)
+
+
+Calls = tuple[tuple[Operator, Real], ...]
+"""Operators one after another, each with how often it is called."""
