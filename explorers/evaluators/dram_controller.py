@@ -43,6 +43,7 @@ class DramController:
 
     symbolic = False
     KEYS = ("trace", "requests", "trace_seed")
+    FILES = ("trace",)
 
     @classmethod
     def read(cls, tree: Mapping[str, Any], mistakes: list[str]) -> DramController | None:
@@ -60,7 +61,7 @@ class DramController:
         """Its keys in a space's file as JSON Schema, and those that must be there."""
         whole = {"type": "integer"}
         return {
-            "trace": {"type": "string", "description": f"{', '.join(KINDS)}, or the path of a file"},
+            "trace": {"type": "string", "description": f"{', '.join(KINDS)}, or the path of a file, from the space's folder"},
             "requests": {**whole, "minimum": 1}, "trace_seed": {**whole, "minimum": 0},
         }, []  # fmt: skip
 

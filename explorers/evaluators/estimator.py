@@ -82,6 +82,7 @@ class Estimator:
 
     symbolic = True
     KEYS = ("model", "machine", "scenario", "parallelism", "formats", "hardware", "estimator")
+    FILES = ("model", "machine")
 
     @classmethod
     def read(cls, tree: Mapping[str, Any], mistakes: list[str]) -> Estimator | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ MOST_VALUES = 1_000_000
 Tree = dict[str, Any]
 
 
-def read_space(text: str, where: str, *, tried: bool = True) -> DesignSpace:
+def read_space(text: str, where: str, *, tried: bool = True, folder: Path | None = None) -> DesignSpace:
     """A space from the text of its file.
 
     Parameters
@@ -38,6 +38,8 @@ def read_space(text: str, where: str, *, tried: bool = True) -> DesignSpace:
         What messages call the file.
     tried : bool
         Whether the formulas are put to the evaluator, so that mistakes show at once; it is not needed to tell axes and sizes.
+    folder : Path, optional
+        Where files that it names lie; those that are not there are looked for as they are written.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def read_space(text: str, where: str, *, tried: bool = True) -> DesignSpace:
     if not isinstance(tree, dict):
         raise SpaceError(f"{where}: a space is a mapping with {', '.join(KEYS)}")
     mistakes: list[str] = []
-    space = _space(tree, mistakes)
+    space = _space(tree, mistakes, folder)
     if tried and space is not None:
         _caught(lambda: space.problem, "", mistakes)
     if mistakes or space is None:
@@ -60,7 +62,7 @@ def read_space(text: str, where: str, *, tried: bool = True) -> DesignSpace:
     return space
 
 
-def _space(tree: Tree, mistakes: list[str]) -> DesignSpace | None:
+def _space(tree: Tree, mistakes: list[str], folder: Path | None) -> DesignSpace | None:
     kind = str(tree.get("evaluator", "estimate"))
     if kind not in EVALUATORS:
         mistakes.append(f"evaluator: unknown {kind!r}; known: {', '.join(EVALUATORS)}")
@@ -70,7 +72,7 @@ def _space(tree: Tree, mistakes: list[str]) -> DesignSpace | None:
         if key not in KEYS and key not in cls.KEYS:
             near = nearest(str(key), [*KEYS, *cls.KEYS])
             mistakes.append(f"{key}: unknown" + (f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join((*KEYS, *cls.KEYS))}"))
-    evaluator: Evaluator | None = cls.read(tree, mistakes)
+    evaluator: Evaluator | None = cls.read(tree | _files(tree, cls.FILES, folder), mistakes)
     if evaluator is None:
         return None
     axes = _axes(tree.get("axes"), evaluator, mistakes)
@@ -89,6 +91,12 @@ def _space(tree: Tree, mistakes: list[str]) -> DesignSpace | None:
         str(tree.get("space", "space")), str(tree.get("about", "")), tuple(axes), tuple(goals), evaluator, tuple(limits), tied, derived,
         tuple(str(n) for n in tree.get("report") or ()), {str(k): float(v) for k, v in (tree.get("reference") or {}).items()},
     )  # fmt: skip
+
+
+def _files(tree: Tree, keys: Sequence[str], folder: Path | None) -> Tree:
+    """The files that a space names, where they lie in a folder: beside the space's own file."""
+    named = {key: str(tree[key]) for key in keys if key in tree and Path(str(tree[key])).suffix}
+    return {key: str(folder / name) for key, name in named.items() if folder is not None and (folder / name).is_file()}
 
 
 def _caught(action: Any, path: str, mistakes: list[str]) -> Any:
@@ -242,13 +250,13 @@ def _axis_tree(axis: Axis) -> Tree:
 
 
 def load_space(path: Path, *, tried: bool = True) -> DesignSpace:
-    """A space from its file, as `read_space`.
+    """A space from its file, as `read_space`; files that it names are looked for beside it first.
 
     Raises
     ------
     SpaceError
     """
     try:
-        return read_space(path.read_text(encoding="utf-8"), str(path), tried=tried)
+        return read_space(path.read_text(encoding="utf-8"), str(path), tried=tried, folder=path.resolve().parent)
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"cannot read {path}: {error}") from None

@@ -160,6 +160,8 @@ def play(arrival: Any, bank: Any, row: Any, write: Any, settings: Any, times: An
                     soonest = max(soonest, in_flight[released])
             if refresh != NO_REFRESH and debt == 0 and next_refresh > now:
                 soonest = min(soonest, max(next_refresh, now))
+                if released < served and ahead < most_pulled_in and in_flight[served - 1] > now:  # the pause begins when the last answer is out
+                    soonest = min(soonest, in_flight[served - 1])
             now = max(soonest, np.nextafter(now, np.inf))
             continue
         i = chosen_request(first, state[3], waiting, bank, row, write, open_row, scheduler, direction)

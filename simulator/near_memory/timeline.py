@@ -110,7 +110,22 @@ def check_timing(engine: NearMemoryEngine) -> None:
     if _any_over(engine.activate_to_activate_s, engine.four_activate_s) and _any_over(engine.four_activate_s, 0.0):
         raise MachineError(f"{engine.name}: activate_to_activate (tRRD) is over four_activate (tFAW), which spans four of them; raise the latter")
     if _any_over(engine.column_byte, engine.row_byte):
-        raise MachineError(f"{engine.name}: a column has more bytes than a row; lower column_byte or raise row")
+        raise MachineError(f"{engine.name}: a column has more bytes than a row; lower column or raise row")
+    rest = _rest(engine.row_byte, engine.column_byte)
+    if rest is not None:
+        row, column = rest
+        whole = row // column
+        near = [f"{column * count:.10g} B" for count in (whole, whole + 1.0) if count]
+        raise MachineError(f"{engine.name}: a row of {row:.10g} B is no whole number of columns of {column:.10g} B; make row {' or '.join(near)}")
+
+
+def _rest(row_byte: Real, column_byte: Real) -> tuple[float, float] | None:
+    """The first row that its columns do not fill, and its column; None for formulas and regions, which are checked design by design."""
+    if not isinstance(row_byte, float | int | np.ndarray) or not isinstance(column_byte, float | int | np.ndarray):
+        return None
+    rows, columns = np.broadcast_arrays(np.atleast_1d(row_byte), np.atleast_1d(column_byte))
+    broken = np.mod(rows, columns) != 0.0
+    return (float(rows[broken][0]), float(columns[broken][0])) if broken.any() else None
 
 
 def _any_over(a: Real, b: Real) -> bool:

@@ -245,6 +245,7 @@ def test_bench_sizes(run: Run, command: str) -> None:
     ("like", "engine", "says"),
     [
         ("pim-gpt", "macs: {beside: gdr6}", "there is no tier 'gdr6'; did you mean gddr6?"),
+        ("pim-gpt", "macs: {row: 33 B}", "a row of 33 B is no whole number of columns of 32 B; make row 32 B or 64 B"),
         ("pim-gpt", "macs: {refresh: 3 us}", "takes all of refresh_interval; raise that (tREFI) or lower refresh (tRFC)"),
         ("hbm-pim", "units: {column_to_column: 1 ns}", "column_to_column_short (tCCD_S) is over column_to_column (tCCD_L)"),
         ("duplex", "logic_pim: {serves: [atention]}", "no kind of operator; did you mean attention?"),

@@ -104,6 +104,25 @@ def test_a_refresh_blocks_the_rank() -> None:
     assert once.time_s - never.time_s <= blocked * 1.1
 
 
+def test_refreshes_are_pulled_into_pauses_as_far_as_allowed() -> None:
+    """Four refreshes fall due in each burst, and each pause is long enough for more: with eight ahead none of them makes a request wait."""
+    burst = np.arange(0.0, 4 * D.refi * 1e9, 6.0)
+    rows = tuple((float(t + k * (burst[-1] + 2000.0)), 0, 5, 0) for k in range(4) for t in burst)
+    never, *answers = (
+        serve(requests(*rows), CHOSEN | {"refresh_policy": policy, "most_pulled_in": n}) for policy, n in (("no_refresh", 1), ("all_bank", 1), ("all_bank", 8))
+    )
+    few, many = ((served.latency_s - never.latency_s) * len(rows) for served in answers)
+    assert many < 0.4 * few  # only those of the first burst, before which there was no pause
+    due = rows[-1][0] / (D.refi * 1e9)
+    assert all(due - 2 <= served.refreshes <= due + 9 for served in answers)
+
+
+def test_a_refresh_is_not_pulled_in_while_answers_are_outstanding() -> None:
+    gap = (D.rp + D.rfc) * 1e9 + 5.0  # long enough for a refresh from the request on, too short from its answer on
+    rows = tuple((k * gap, 0, 5, 0) for k in range(40))
+    assert serve(requests(*rows), CHOSEN | {"refresh_policy": "all_bank", "most_pulled_in": 8}).refreshes <= 1
+
+
 def test_power_is_what_the_currents_say() -> None:
     far = tuple((k * 1000.0, 0, k % 2, 0) for k in range(50))  # each opens its row anew; the bank stays open between
     served = serve(requests(*far), CHOSEN)
