@@ -1,14 +1,16 @@
 """The operators of a backward pass: what each operator of a forward pass asks for once the gradient of its output is there.
 
 A product asks for two of its own size (Rumelhart, Hinton and Williams 1986): the gradient of its input, and that of its weights. What works element by
-element reads one tensor more, the gradient; sums over a row are read twice, since parameters have gradients of their own.
+element reads one tensor more, the gradient; sums over a row are read twice, since parameters have gradients of their own. Where chips sum the outputs of a
+block, its inputs, which all of them read, have gradients to be summed (Shoeybi et al., Megatron-LM, 2019, section 3: the conjugate pair).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import singledispatch
+from itertools import takewhile
 
 from magnitudes.arrays import Real
 from magnitudes.errors import InputError
@@ -31,6 +33,7 @@ from workloads.operator import (
 
 # Fused attention computes scores again and has four more products behind them: five against the forward pass's two (Dao 2023, FlashAttention-2, section 3.1).
 ATTENTION_PASSES = 2.5
+INPUT = "_input_gradient"
 
 
 def backward(calls: Iterable[tuple[Operator, Real]]) -> Calls:
@@ -46,7 +49,28 @@ def backward(calls: Iterable[tuple[Operator, Real]]) -> Calls:
     InputError
         If an operator has no gradient here.
     """
-    return tuple((gradient, count * times) for operator, count in reversed(tuple(calls)) for gradient, times in gradients(operator))
+    steps = [(operator, tuple((gradient, count * times) for gradient, times in gradients(operator))) for operator, count in reversed(tuple(calls))]
+    summed = _sums_of_inputs([operator for operator, _ in steps])
+    ordered: list[Calls] = []
+    for place, (_, own) in enumerate(steps):
+        if place in summed:  # between the gradient of the product's input and that of its weights
+            first = next(i for i, (gradient, _) in enumerate(own, start=1) if gradient.name.endswith(INPUT))
+            ordered.append((*own[:first], *steps[summed[place]][1], *own[first:]))
+        elif place not in summed.values():
+            ordered.append(own)
+    return tuple(call for own in ordered for call in own)
+
+
+def _sums_of_inputs(operators: Sequence[Operator]) -> dict[int, int]:
+    """The product behind whose gradient of inputs these are summed -> the sum of the block's outputs, both by place in a pass that runs backwards."""
+    found: dict[int, int] = {}
+    for place, operator in enumerate(operators):
+        if isinstance(operator, Collective) and operator.pattern == "all_reduce":
+            block = takewhile(lambda i: not isinstance(operators[i], Collective | Normalization), range(place + 1, len(operators)))
+            products = [i for i in block if isinstance(operators[i], Contraction | GroupedContraction)]
+            if products:
+                found[products[-1]] = place
+    return found
 
 
 @singledispatch
@@ -57,7 +81,7 @@ def gradients(operator: Operator) -> Calls:
 
 @gradients.register
 def _product(operator: Contraction) -> Calls:
-    of_input = replace(operator, name=f"{operator.name}_input_gradient", n=operator.k, k=operator.n, a=operator.c, c=operator.a, epilogue=())
+    of_input = replace(operator, name=operator.name + INPUT, n=operator.k, k=operator.n, a=operator.c, c=operator.a, epilogue=())
     of_weight = replace(
         operator, name=f"{operator.name}_weight_gradient", m=operator.n, n=operator.k, k=operator.m, a=operator.c, b=operator.a, c=operator.b,
         b_residency=Residency.ACTIVATION, epilogue=(),
@@ -67,7 +91,7 @@ def _product(operator: Contraction) -> Calls:
 
 @gradients.register
 def _experts(operator: GroupedContraction) -> Calls:
-    of_input = replace(operator, name=f"{operator.name}_input_gradient", n=operator.k, k=operator.n, a=operator.c, c=operator.a)
+    of_input = replace(operator, name=operator.name + INPUT, n=operator.k, k=operator.n, a=operator.c, c=operator.a)
     of_weight = Contraction(
         name=f"{operator.name}_weight_gradient", batch=operator.active, m=operator.n, n=operator.k, k=operator.rows / operator.active,
         a=operator.c, b=operator.a, c=operator.b, b_residency=Residency.ACTIVATION,
@@ -115,7 +139,7 @@ def _softmax(operator: Softmax) -> Calls:
 def _norm(operator: Normalization) -> Calls:
     """Two kernels: one for the input's gradient, one that sums over rows for the scale's and the shift's."""
     elements, element = operator.rows * operator.cols, operator.element
-    of_input = Elementwise(name=f"{operator.name}_input_gradient", elements=elements, reads=2.0, flop_per_element=10.0, element=element, output=element)
+    of_input = Elementwise(name=operator.name + INPUT, elements=elements, reads=2.0, flop_per_element=10.0, element=element, output=element)
     of_scale = Elementwise(
         name=f"{operator.name}_scale_gradient", elements=operator.cols, reads=2.0 * operator.rows, flop_per_element=2.0, element=element,
         output=element,

@@ -5,7 +5,7 @@ import pytest
 from magnitudes.errors import InputError
 from workloads.backward import backward, gradients
 from workloads.catalog import find_model
-from workloads.operator import Attention, Contraction, Convolution, Elementwise, GroupedContraction, Normalization, Softmax, Transfer
+from workloads.operator import Attention, Collective, Contraction, Convolution, Elementwise, GroupedContraction, Normalization, Softmax, Transfer
 from workloads.scenario import Images, Prefill, Samples
 from workloads.sharding import Parallelism, Precision
 
@@ -84,3 +84,18 @@ def test_whole_models_have_a_backward_pass_of_about_twice_their_products(model: 
     nodes = find_model(model).workload(scenario.passes()[0], Parallelism(), Precision()).nodes
     forward = [(node.operator, node.count) for node in nodes]
     assert 1.9 < work(backward(forward)) / work(forward) < 2.6
+
+
+def test_chips_sum_gradients_of_what_they_all_read() -> None:
+    """The sum of a block's outputs has none behind it; that of its inputs stands behind their gradient, before that of the first product's weights."""
+    sums = Collective(name="sums", pattern="all_reduce", message_byte=128.0, ranks=2.0)
+    forward = (
+        (Normalization(name="norm", rows=8.0, cols=8.0), 2.0), (Contraction(name="up", m=8.0, n=16.0, k=8.0), 2.0),
+        (Elementwise(name="act", elements=128.0), 2.0), (Contraction(name="down", m=8.0, n=8.0, k=16.0), 2.0), (sums, 2.0),
+    )  # fmt: skip
+    names = [operator.name for operator, _ in backward(forward)]
+    assert names == [
+        "down_input_gradient", "down_weight_gradient", "act_gradient", "up_input_gradient", "sums_gradient", "up_weight_gradient", "norm_input_gradient",
+        "norm_scale_gradient",
+    ]  # fmt: skip
+    assert [o.name for o, _ in backward(forward[-1:])] == ["sums_gradient"]  # without a product before it, it stays
