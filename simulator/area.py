@@ -49,19 +49,35 @@ def _pairs(flop_per_s: Real, engine: Engine) -> Real:
 
 
 def _multiply_add_m2(name: str) -> float:
+    return multiply_add_m2(name, ACCUMULATES.get(name, "fp32"))
+
+
+def multiply_add_m2(multiplied: str, added: str) -> float:
+    """A multiplier and an adder, each in a format by name, at the reference node [m2]."""
     table = components()["area"]
-    return float(table["multiply"][name] + table["add"][ACCUMULATES.get(name, "fp32")])
+    return float(table["multiply"][multiplied] + table["add"][added])
+
+
+def buffer_area_m2(byte: Real, node_m: Real) -> Real:
+    """A buffer of SRAM with one port: half of it cells [m2]."""
+    area: Real = byte * 8.0 * components()["area"]["sram_bit"] * area_factor(node_m)
+    return area
+
+
+def vias_area_m2(lines: Real, pitch_m: Real) -> Real:
+    """Vias through a die, one a line, as far apart as their pitch says [m2]."""
+    return lines * pitch_m * pitch_m
 
 
 def area_parts(chip: Chip) -> dict[str, Real]:
     """Area of a chip by part, from the template: engines and memories on the die by name [m2]."""
-    node_m, table = node_of(chip), components()["area"]
+    node_m = node_of(chip)
     parts: dict[str, Real] = {}
     for engine in chip.engines:
         parts |= {f"{engine.name}.{name}": area for name, area in engine_area(engine, node_m).items()}
     for tier in chip.tiers:
         if tier.kind in ON_DIE:
-            parts[tier.name] = tier.capacity_byte * 8.0 * table["sram_bit"] * area_factor(node_m)
+            parts[tier.name] = buffer_area_m2(tier.capacity_byte, node_m)
     return parts
 
 

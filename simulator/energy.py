@@ -30,6 +30,7 @@ WAY = {
     "bank": ("activation", "cell"), "bank_group": ("activation", "cell", "bank_group"), "channel": ("activation", "cell", "bank_group", "global"),
     "buffer_die": ("activation", "cell", "bank_group", "global", "tsv"), "logic_die": ("activation", "cell", "bank_group", "global", "tsv"),
 }  # fmt: skip
+ON_DRAM = ("bank", "bank_group", "channel")
 
 
 def node_of(chip: Chip) -> Real:
@@ -38,6 +39,14 @@ def node_of(chip: Chip) -> Real:
         return chip.node_m
     usual = components()["usual_node"]
     return float(usual.get(chip.engine.execution, usual["other"]))
+
+
+def units_node(machine: Machine) -> Real:
+    """The process node of an engine's units: those on DRAM dies beside another processor are made as DRAM is."""
+    engine, chip = machine.engine, machine.chip
+    if isinstance(engine, NearMemoryEngine) and engine.at in ON_DRAM and chip.engine is not engine:
+        return float(components()["usual_node"]["near_memory"])
+    return node_of(chip)
 
 
 def multiply_add_j(machine: Machine, element: AnyDataType) -> Real:
@@ -51,7 +60,7 @@ def _multiply_add_j(machine: Machine, element: DataType) -> Real:
         return own
     name = served_as(machine.engine, element)
     price = components()["operation"]
-    j: Real = (price["multiply"][name] + price["add"][ACCUMULATES.get(name, "fp32")]) * energy_factor(node_of(machine.chip))
+    j: Real = (price["multiply"][name] + price["add"][ACCUMULATES.get(name, "fp32")]) * energy_factor(units_node(machine))
     return j
 
 
@@ -68,7 +77,7 @@ def step_j(machine: Machine, step: str) -> Real:
     if step in own:
         return own[step]
     price, count = components()["operation"], components()["count"]
-    factor = energy_factor(node_of(machine.chip))
+    factor = energy_factor(units_node(machine))
     multiply, add = price["multiply"]["fp16"], price["add"]["fp16"]
     default: dict[str, float] = {
         "add": add, "compare": price["add"]["int8"], "multiply_add": multiply + add,
@@ -85,7 +94,7 @@ def vector_j(machine: Machine) -> Real:
         return own / 2.0
     price = components()["operation"]
     pair_j: float = price["multiply"]["fp32"] + price["add"]["fp32"]
-    return pair_j / 2.0 * energy_factor(node_of(machine.chip))
+    return pair_j / 2.0 * energy_factor(units_node(machine))
 
 
 def tier_j_per_byte(tier: Tier, machine: Machine) -> Real:

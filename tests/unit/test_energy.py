@@ -16,8 +16,8 @@ from hardware_specs.fields import with_values
 from magnitudes.datatypes import data_type
 from roofscape.cli import main
 from simulator.actions import actions_of
-from simulator.area import area_parts, chip_area_m2, template_area_m2
-from simulator.energy import bus_j_per_byte, multiply_add_j, operator_energy, static_w, tier_j_per_byte, way_j_per_byte
+from simulator.area import area_parts, buffer_area_m2, chip_area_m2, multiply_add_m2, template_area_m2, vias_area_m2
+from simulator.energy import bus_j_per_byte, multiply_add_j, node_of, operator_energy, static_w, tier_j_per_byte, units_node, way_j_per_byte
 from simulator.energy_tables import citations, components
 from simulator.machine import machine_of, machines_of
 from simulator.power import headroom, limit_note, within_limit
@@ -71,6 +71,24 @@ def test_a_byte_costs_more_the_further_it_comes_from_the_cell() -> None:
     assert tier_j_per_byte(pim.memory, pim) < tier_j_per_byte(sm.memory, sm)
     bank = machine_of(find_system("attacc-bank"))
     assert bus_j_per_byte(bank.memory, bank.engine) == pytest.approx((1.01 + 1.23 + 0.5 + 0.3) * PJ_PER_BIT * 4.05 / 3.92)  # type: ignore[arg-type]
+
+
+def test_units_on_dram_dies_are_made_as_dram_is() -> None:
+    """Beside a processor of 4 nm a multiply-add in a bank takes what it does at 20 nm; on the logic die what it does in the processor."""
+    prices = {}
+    for name in ("duplex", "duplex-bank-pim", "duplex-bank-group-pim"):
+        sm, pim = machines_of(find_system(name))
+        prices[name] = multiply_add_j(pim, data_type("fp16")) / multiply_add_j(sm, data_type("fp16"))
+        assert units_node(sm) == node_of(sm.chip) == 4e-9
+    assert prices["duplex"] == 1.0 and prices["duplex-bank-pim"] == prices["duplex-bank-group-pim"] == energy_factor(20e-9) / energy_factor(4e-9)
+    alone = machine_of(find_system("attacc-bank"))
+    assert units_node(alone) == node_of(alone.chip)
+
+
+def test_areas_of_parts() -> None:
+    assert multiply_add_m2("fp16", "fp16") == pytest.approx((1640 + 1360) * 1e-12)
+    assert buffer_area_m2(1024.0, 45e-9) == pytest.approx(1024 * 8 * 0.692e-12)
+    assert vias_area_m2(16384.0, 22e-6) == pytest.approx(7.93e-6, rel=1e-3)
 
 
 def test_a_product_on_an_array_by_hand() -> None:
