@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -11,7 +12,7 @@ from magnitudes.arrays import as_float
 from simulator.amdahl import whole_gain
 from simulator.cost import Cost
 from simulator.estimate import estimate
-from simulator.lookup import LookupArray, tensor_core_area_m2
+from simulator.lookup import LookupArray, tensor_core_area_m2, tensor_core_energy_j
 from simulator.scaling import area_factor
 from simulator.schedule import chain_s, exposed
 from workloads.catalog import find_model
@@ -79,3 +80,28 @@ def test_what_is_not_sped_up_bounds_the_whole() -> None:
     assert whole_gain([(0.5, 2.0)]) == pytest.approx(1.0 / 0.75)
     assert whole_gain([(0.72, inf), (0.28, 9.94)]) == pytest.approx(9.94 / 0.28)
     assert whole_gain([]) == 1.0
+
+
+def test_each_step_from_a_full_table_saves_area_and_power() -> None:
+    """UNPU keeps all sums and makes them in the array; each step leaves something out, none takes anything but time elsewhere."""
+    whole = LookupArray(1.0, 2.0, 64.0, 4.0, halved=False, prepared=False, sums_held=False)
+    steps = [whole, replace(whole, halved=True, flipped=False), replace(whole, halved=True), replace(whole, halved=True, prepared=True)]
+    assert [a.entries for a in steps] == [16.0, 8.0, 8.0, 8.0]
+    for of in (lambda a: as_float(a.area_m2(28e-9)), lambda a: as_float(a.power_w(28e-9, 1e9))):
+        values = [of(a) for a in steps]
+        assert values == sorted(values, reverse=True) and len(set(values)) == len(values)
+
+
+def test_power_of_an_array_by_hand() -> None:
+    """128 lookups a clock: an adder of 32 bits, a sign of 8, and 7 words of 8 bits and a shifter of 3 x 16 as gates; 256 bits of weights."""
+    array = LookupArray(1.0, 2.0, 64.0, 4.0, sums_held=False)
+    gates = (7 * 8 + 3 * 16) * 0.86 * 0.03 / 36.0  # um2, pJ and um2 of an adder of 8 bits
+    pj = 128 * (0.1 + 0.03 + gates) + 256 * 0.009
+    assert as_float(array.power_w(45e-9, 1e9)) == pytest.approx(pj * 1e-3)
+    held = as_float(replace(array, sums_held=True).power_w(45e-9, 1e9))
+    assert held - pj * 1e-3 == pytest.approx(128 * 32 * 0.009e-3)
+
+
+def test_energy_of_a_tensor_core_by_hand() -> None:
+    """A multiplier in fp16, an integer adder, half of what a floating-point adder has beyond it, and a quarter of the other half and of a register."""
+    assert tensor_core_energy_j(4.0, 45e-9) == pytest.approx((1.1 + 0.1 + 0.17 + (0.17 + 32 * 0.009) / 4) * 1e-12)
