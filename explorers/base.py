@@ -172,14 +172,11 @@ def worth(scores: Scores) -> Column:
     Feasible designs count by their first objective, or where there are several by the sum of their logarithms (of their values, where
     some are not positive); infeasible ones are worse than all of these, by how far they violate (Deb 2000).
     """
-    objectives = scores.objectives
-    if objectives.shape[1] == 1:
-        figure = objectives[:, 0]
-    else:
-        signs = np.sign(np.nan_to_num(objectives))
-        figure = (signs * np.log1p(np.abs(np.nan_to_num(objectives)) / SMALL)).sum(axis=1)
-    amount = np.maximum(np.nan_to_num(scores.violations, nan=1e9), 0.0).sum(axis=1)
-    return np.where(scores.feasible, figure, WORST + amount)
+    objectives = np.where(scores.feasible[:, None], scores.objectives, 0.0)
+    figure = objectives[:, 0] if objectives.shape[1] == 1 else (np.sign(objectives) * np.log1p(np.abs(objectives) / SMALL)).sum(axis=1)
+    amount = np.maximum(scores.missed, 0.0).sum(axis=1)
+    amount = np.where(amount > 0.0, amount, 1.0)  # what cannot be built is as far off as what misses a condition
+    return np.where(scores.feasible, figure, WORST * (1.0 + amount))
 
 
 SMALL = 1e-12  # what a logarithm of an objective starts from

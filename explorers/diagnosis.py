@@ -7,9 +7,11 @@ from itertools import combinations
 
 import numpy as np
 
+from explorers.space.goal import SOMETHING
 from explorers.space.space import DesignSpace, Places, Scores
 
 DRAWN = 20_000
+FACTOR = 10.0  # a limit missed by more is told as a factor
 
 
 def conflict(space: DesignSpace, drawn: int = DRAWN) -> str:
@@ -18,30 +20,41 @@ def conflict(space: DesignSpace, drawn: int = DRAWN) -> str:
     Returns
     -------
     str
-        One that never holds, with how near it came; or two that never hold together; or that all of them together leave nothing.
+        One that never holds, with how near it came; or two that never hold together; or that all of them together leave nothing; or how many
+        are feasible, where some are.
     """
     whole = space.grid_size <= drawn
-    scores = space.score(space.places(np.arange(space.grid_size)) if whole else space.sample(drawn, np.random.default_rng(0)))
+    scores = space.score(space.every() if whole else space.sample(drawn, np.random.default_rng(0)))
     holds = scores.violations <= 0.0
     texts = [c.text for c in space.constraints]
-    among = f"among {'all ' * whole}{len(scores):,} designs{' drawn' * (not whole)}"
+    looked_at = f"{len(scores):,} designs{' drawn' * (not whole)}"
+    among = f"among {'all ' * whole}{looked_at}"
+    if scores.feasible.any():
+        return f"{int(scores.feasible.sum()):,} of {looked_at} are feasible: a larger budget or another explorer finds them"
     for i, text in enumerate(texts):
         if not holds[:, i].any():
             return f"'{text}' never holds {among}{_nearest(space, scores, i)}"
     for i, j in combinations(range(len(texts)), 2):
         if not (holds[:, i] & holds[:, j]).any():
             return f"'{texts[i]}' and '{texts[j]}' never hold together {among}: loosen one of them"
-    if not scores.feasible.any() and holds.all(axis=1).any():
+    if holds.all(axis=1).any():
         return f"where all constraints hold, no design {among} can be built: it does not fit, or its parallelism does not divide the model"
     return f"the constraints never hold all together {among}: loosen one of them" if texts else f"no design {among} can be built"
 
 
 def _nearest(space: DesignSpace, scores: Scores, constraint: int) -> str:
     """How near the best of some designs came to a constraint, and which design that is not far from."""
-    violations = scores.violations[:, constraint]
-    if not np.isfinite(violations).any() or space.constraints[constraint].condition is not None:
+    violations, asked = scores.violations[:, constraint], space.constraints[constraint]
+    if not np.isfinite(violations).any() or asked.condition is not None:
         return ": loosen it"
-    return f" (the nearest misses by {np.nanmin(violations):.1%} of the limit): loosen it, or widen an axis"
+    least = float(np.nanmin(violations))
+    if least <= SOMETHING:
+        far = "meets the limit, and should be beyond it"
+    elif not asked.numeric:
+        far = f"misses by {least:.3g}"
+    else:
+        far = f"misses by {least:.1%} of the limit" if least < FACTOR else f"is {1.0 + least:,.3g} times the limit"
+    return f" (the nearest {far}): loosen it, or widen an axis"
 
 
 @dataclass

@@ -262,5 +262,6 @@ def explore(
     note = "; ".join(n for n in (said, note, missing_figures(space, log.places, log.scores), "" if log.scores.feasible.any() else conflict(space)) if n)
     if space.size <= log.count:
         note = "; ".join(["every design was evaluated", *([note] if note else [])])
-        return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, 0.0, note)
+        proven = 0.0 if log.scores.feasible.any() else None
+        return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, proven, note)
     return Study(with_, space, seed, dict(settings or {}), log.places, log.scores, log.count, seconds, None, note)

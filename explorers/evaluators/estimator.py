@@ -260,7 +260,7 @@ class EstimatorProblem:
         """The space's figures by whatever reader the numeric axes are given in: floats, columns, intervals or symbols."""
         names = {a.path: _value_of(a, v) for a, v in zip(self.structural, structure, strict=True)}
         question = self.estimator.question(names, self.data_types)
-        readable = dict(values) | {a.name: (Named((str(names[a.path]),), 0.0) if a.labels else float(names[a.path])) for a in self.structural}
+        readable = dict(values) | {a.name: Named(a.labels, v) if a.labels else v for a, v in zip(self.structural, structure, strict=True)}
         for axis in self.numeric:
             if axis.labels:
                 readable[axis.name] = Named(axis.labels, values[axis.name])
@@ -292,8 +292,8 @@ class EstimatorProblem:
             return self._group(self.first, values, rows)
         stacked = np.stack([values[a.name] for a in self.structural], axis=1)
         kinds, which = np.unique(stacked, axis=0, return_inverse=True)
-        if len(kinds) == 1:
-            return self._group(tuple(kinds[0].tolist()), values, rows)
+        if len(kinds) < 2:  # of no designs any will do
+            return self._group(tuple(kinds[0].tolist()) if len(kinds) else self.first, values, rows)
         result: dict[str, Column] = {}
         for number, kind in enumerate(kinds):
             members = np.flatnonzero(which.ravel() == number)
@@ -315,7 +315,7 @@ class EstimatorProblem:
     def _asked(self, names: Mapping[str, float | str], values: Mapping[str, Any]) -> tuple[Question, dict[str, Any]]:
         """The question and the design for names of the structural axes, by path, and values (or columns) of the others, by name."""
         question = self.estimator.question(names, self.data_types)
-        readable: dict[str, Any] = {a.name: Named((str(names[a.path]),), 0.0) if a.labels else names[a.path] for a in self.structural}
+        readable: dict[str, Any] = {a.name: Named(a.labels, float(a.labels.index(str(names[a.path])))) if a.labels else names[a.path] for a in self.structural}
         readable |= {a.name: Named(a.labels, values[a.name]) if a.labels else values[a.name] for a in self.numeric}
         design: dict[str, Any] = {a.path: values[a.name] for a in self.numeric}
         for path, tie in self.space.tied.items():

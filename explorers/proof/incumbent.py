@@ -56,8 +56,7 @@ class Incumbent:
     def search(self, generator: np.random.Generator) -> None:
         """Draw designs (all, where there are few), then improve the best of them one axis at a time until nothing changes."""
         if self.space.grid_size <= DRAWN:
-            whole = self.space.places(np.arange(self.space.grid_size))
-            self.offer(whole[(self.space.canonical(whole) == whole).all(axis=1)])
+            self.offer(self.space.every())
             return
         drawn = self.space.sample(DRAWN, generator)
         logs = self.offer(drawn)

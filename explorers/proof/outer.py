@@ -102,7 +102,7 @@ class Relaxation:
     def discrete(self, gap: float, seconds: float) -> tuple[float, Places | None]:
         """Bound of the objective's logarithm over designs, and the design where it lies."""
         rows, bounds = self.cuts.matrix()
-        sizes = [a.size for a in self.axes]
+        sizes = [len(v) for v in self.logs]
         total = sum(sizes)
         owner = np.repeat(np.arange(len(sizes)), sizes)
         values = np.concatenate(self.logs)

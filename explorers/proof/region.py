@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from explorers.space.axis import Axis
+from explorers.space.expression import Named
 from explorers.space.space import FEASIBLE, DesignSpace, Places
-from magnitudes.arrays import Column
+from magnitudes.arrays import Column, Mask
 from magnitudes.symbol import Formula, Operation, Symbol
 
 
@@ -61,7 +62,9 @@ class Region:
 
     @cached_property
     def _order(self) -> list[Places]:
-        return [np.argsort(a.column, kind="stable") for a in self.free]
+        """The places of each free axis' values, growing, without those that a limit on the axis alone excludes."""
+        places = [np.flatnonzero(allowed(self.space, a)) for a in self.free]
+        return [p[np.argsort(a.column[p], kind="stable")] for a, p in zip(self.free, places, strict=True)]
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -71,7 +74,7 @@ class Region:
     @cached_property
     def size(self) -> int:
         """Designs of the region."""
-        return math.prod(a.size for a in self.free)
+        return math.prod(len(v) for v in self.columns)
 
     def places(self, ranks: Places) -> Places:
         """Whole designs from the ranks of the free axes' values, shape (designs, axes)."""
@@ -123,12 +126,27 @@ def cut_axes(space: DesignSpace) -> list[Axis]:
     return [a for a in space.axes if a.name in structural or a.labels or a.name in read or min(a.values) <= 0.0]
 
 
+def allowed(space: DesignSpace, axis: Axis) -> Mask:
+    """Which values of an axis the constraints that read it alone leave, so that a proof need not find that out design by design."""
+    left = np.ones(axis.size, dtype=bool)
+    value: Any = Named(axis.labels, axis.column) if axis.labels else axis.column
+    for constraint in space.constraints:
+        names = {name for formula in constraint.parts.values() for name in formula.names}
+        if names == {axis.name} and axis.name not in space.derived:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                left &= np.asarray(constraint.violation(lambda _: value)) <= 0.0
+    return left
+
+
 def regions(space: DesignSpace) -> list[Region]:
     """The regions of a space, those whose designs conditions make equal to others left out."""
     cut = cut_axes(space)
-    single = {a.name: 0 for a in space.axes if a.size == 1}
+    left = {a.name: np.flatnonzero(allowed(space, a)) for a in space.axes}
+    if any(len(places) == 0 for places in left.values()):
+        return []
+    single = {name: int(places[0]) for name, places in left.items() if len(places) == 1}
     result = []
-    for places in product(*(range(a.size) for a in cut)):
+    for places in product(*(left[a.name].tolist() for a in cut)):
         fixed = single | {a.name: p for a, p in zip(cut, places, strict=True)}
         row = np.array([[fixed.get(a.name, 0) for a in space.axes]], dtype=np.int64)
         if (space.canonical(row) == row).all():

@@ -75,11 +75,7 @@ class Fidelity(ModelGuided):
 
     def _score_all(self, low: DesignSpace) -> bool:
         """Roofline of all designs or a draw; the most promising are kept."""
-        if low.grid_size <= MOST_SCORED:
-            places = low.places(np.arange(low.grid_size))
-            places = places[(low.canonical(places) == places).all(axis=1)]
-        else:
-            places = np.unique(low.sample(MOST_SCORED, self.generator), axis=0)
+        places = low.every() if low.grid_size <= MOST_SCORED else np.unique(low.sample(MOST_SCORED, self.generator), axis=0)
         scores = low.score(places)
         self.scored = len(places)
         rows = np.flatnonzero(scores.feasible)

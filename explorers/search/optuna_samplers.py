@@ -15,7 +15,11 @@ import numpy as np
 
 from explorers.base import worth
 from explorers.kept_study import open_study
+from explorers.space.feasibility import all_built
 from explorers.space.space import DesignSpace, Places, Scores, SpaceError
+from magnitudes.arrays import Column
+
+BUILT = "can be built"  # a limit beside the space's own, where some designs cannot
 
 
 @dataclass
@@ -33,6 +37,8 @@ class OptunaSearch:
     kept: str = ""  # where the study is kept: a journal, or a database's URL
     study: Any = field(init=False, repr=False)
     asked: list[Any] = field(init=False, default_factory=list, repr=False)
+    limits: tuple[str, ...] = field(init=False, default=(), repr=False)  # what the library is told to keep
+    worst: Column | None = field(init=False, default=None, repr=False)  # of each objective, so far
     met: set[int] = field(init=False, default_factory=set, repr=False)  # numbers of the trials that were asked here, or taken over
 
     def __post_init__(self) -> None:
@@ -42,6 +48,8 @@ class OptunaSearch:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # NSGA-III and margins are named so for years
         if len(self.space.objectives) > 1 and not self.several:
             raise SpaceError(f"this sampler knows one objective, {self.space.name} has {len(self.space.objectives)}; use nsga2, tpe or gp")
+        if self.constrained:
+            self.limits = (*(f"{i}: {c.text}" for i, c in enumerate(self.space.constraints)), *([] if all_built(self.space) else [BUILT]))
         self.study = open_study(self.kept, self.space, type(self).__name__.lower(), self.seed, self.sampler())
         begun = len(self.study.get_trials(deepcopy=False)) if self.kept else 0
         if begun:  # who goes on, or joins, draws what nobody drew before
@@ -82,20 +90,28 @@ class OptunaSearch:
     def tell(self, places: Places, scores: Scores) -> None:
         import optuna
 
-        objectives = scores.objectives if self.constrained else worth(scores)[:, None]
-        for trial, values, violations in zip(self.asked, objectives, scores.violations, strict=False):
+        objectives = self._figures(scores) if self.constrained else worth(scores)[:, None]
+        for trial, values, violations in zip(self.asked, objectives, self._violations(scores), strict=False):
             if trial is None:
                 continue
             if not np.isfinite(values).all():
                 self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
             if self.constrained:
-                for name, violation in zip(self._limits(), violations, strict=True):
+                for name, violation in zip(self.limits, violations, strict=True):
                     trial.set_constraint(name, float(violation))
             self.study.tell(trial, values.tolist())
 
-    def _limits(self) -> list[str]:
-        return [f"{i}: {c.text}" for i, c in enumerate(self.space.constraints)]
+    def _figures(self, scores: Scores) -> Column:
+        """Objectives as the library takes them: what has no number is no better than the worst so far, and cannot be built, as `_violations` says."""
+        known = np.isfinite(scores.objectives)
+        met = np.where(known, scores.objectives, -np.inf).max(axis=0, initial=-np.inf)
+        self.worst = met if self.worst is None else np.maximum(self.worst, met)
+        return np.where(known, scores.objectives, self.worst) if BUILT in self.limits else scores.objectives
+
+    def _violations(self, scores: Scores) -> Column:
+        """How far each of `limits` is broken."""
+        return np.column_stack([scores.missed, np.where(scores.built, -1.0, 1.0)])[:, : len(self.limits)]
 
 
 @dataclass

@@ -65,7 +65,7 @@ class PymooNsga2:
         built = np.full(len(places), 1.0)
         built[known & (scores.feasible | np.any(scores.violations > 0.0, axis=1))] = 0.0
         self.waiting.set("F", np.where(known[:, None], scores.objectives, 1e30))
-        self.waiting.set("G", np.column_stack([np.nan_to_num(scores.violations, nan=1e9), built]))
+        self.waiting.set("G", np.column_stack([scores.missed, built]))
         for individual in self.waiting:
             individual.evaluated.update({"F", "G"})
         self.algorithm.tell(infills=self.waiting)

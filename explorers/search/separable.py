@@ -20,6 +20,7 @@ from magnitudes.arrays import Column
 RIDGE = 1e-7  # holds what no design has shown at the mean
 SMOOTH = 1e-5  # holds neighbours on an ordered axis on a line
 SLACK = 100.0  # price of a broken limit, in spreads of the objective a spread of the limit
+FLAT = 1e-12  # a figure that varies by no more, relative, does not vary
 LEAST = 1e-3  # a limit kept by more than a factor of a thousand is kept
 GAP, NODES = 1e-4, 10  # at which a program ends: by nodes and not by time, so that a seed gives the same again
 
@@ -107,11 +108,9 @@ class IntegerProgram:
         weights = np.exp(-self.near * (self.places[rows] != best).sum(axis=1))
         hold = penalty(self.space)
         objectives = [learned(shown, weights, hold, readings(column)) for column in scores.objectives.T]
-        violations = np.nan_to_num(scores.violations, nan=1.0)
-        limits = [learned(shown, weights, hold, limit_readings(column)) for column in violations.T if np.ptp(column) > 0.0]
-        built = scores.feasible | (violations > 0.0).any(axis=1)
-        if not built.all():
-            limits.append(learned(shown, weights, hold, [((~built).astype(np.float64), 0.5)]))
+        limits = [learned(shown, weights, hold, limit_readings(column)) for column in scores.missed.T if np.ptp(column) > 0.0]
+        if not scores.built.all():
+            limits.append(learned(shown, weights, hold, [((~scores.built).astype(np.float64), 0.5)]))
         return objectives, limits
 
     def _solved(self, cost: Column, limits: list[Table]) -> Places | None:
@@ -177,7 +176,7 @@ def learned(shown: Column, weights: Column, hold: Column, ways: list[tuple[Colum
     """The table of a figure, in that of its readings which adds up best, in spreads of it."""
     tables = []
     for figure, bound in ways:
-        mean, spread = float(np.average(figure, weights=weights)), max(float(figure.std()), 1e-300)
+        mean, spread = float(np.average(figure, weights=weights)), max(float(figure.std()), FLAT * float(np.abs(figure).max()), 1e-300)
         told = (figure - mean) / spread
         adds = np.linalg.solve(shown.T @ (weights[:, None] * shown) + weights.sum() * hold, shown.T @ (weights * told))
         missed = float((weights * (shown @ adds - told) ** 2).sum() + weights.sum() * adds @ hold @ adds)

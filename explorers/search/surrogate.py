@@ -72,8 +72,7 @@ class ModelGuided:
     def pool(self) -> Places:
         """Designs that may be asked for next."""
         if self.space.grid_size <= self.candidates:
-            every = self.space.canonical(self.space.places(np.arange(self.space.grid_size)))
-            return self._unseen(np.unique(every, axis=0))
+            return self._unseen(self.space.every())
         drawn = self.space.sample(self.candidates // 2, self.generator)
         around = np.repeat(self.places[self._front_rows()], 64, axis=0)
         near = self.generator.permutation(around)[: self.candidates // 2]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from explorers.base import WORST, worth
+from explorers.base import worth
 from explorers.space.space import DesignSpace, Places, Scores
 
 
@@ -70,10 +70,8 @@ class Annealing:
 
 
 def relative(new: Any, old: Any) -> Any:
-    """How much worse figures became, relative to what they were; among infeasible designs by their violations."""
-    infeasible = (new >= WORST / 2) & (old >= WORST / 2)
-    scale = np.maximum(np.abs(np.where(infeasible, 1.0, old)), 1e-300)
-    return np.where(infeasible, 0.0, np.clip((new - old) / scale, -1e9, 1e9))
+    """How much worse figures became, relative to what they were; among infeasible designs by how far they violate."""
+    return np.clip((new - old) / np.maximum(np.abs(old), 1e-300), -1e9, 1e9)
 
 
 @dataclass

@@ -8,10 +8,11 @@ from math import sqrt
 
 import numpy as np
 
-from explorers.space.space import DesignSpace, Places
+from explorers.space.space import DesignSpace
 from magnitudes.errors import InputError
 
 DRAWN = 10_000
+ASKED = 64  # designs that tell whether all can be built
 NORMAL_95 = 1.96  # standard deviations of a normal distribution on either side that hold 95 % of it
 
 
@@ -62,16 +63,17 @@ def feasibility(space: DesignSpace, designs: int = DRAWN, seed: int = 0) -> Feas
     if designs < 1:
         raise InputError(f"a draw of {designs} designs; at least one has to be looked at")
     exact = space.grid_size <= designs
-    places = _all(space) if exact else space.sample(designs, np.random.default_rng(seed))
+    places = space.every() if exact else space.sample(designs, np.random.default_rng(seed))
     scores = space.score(places)
     kept = scores.violations <= 0.0
     holds = {c.text: _share(int(kept[:, i].sum()), len(places), exact=exact) for i, c in enumerate(space.constraints)}
     return Feasibility(len(places), exact, _share(int(scores.feasible.sum()), len(places), exact=exact), holds)
 
 
-def _all(space: DesignSpace) -> Places:
-    """Every design once, those that conditions make equal as one."""
-    return np.unique(space.canonical(space.places(np.arange(space.grid_size))), axis=0)
+def all_built(space: DesignSpace) -> bool:
+    """Whether constraints alone refuse designs, as far as a draw tells: elsewhere some cannot be built whatever the constraints say."""
+    scores = space.score(space.sample(ASKED, np.random.default_rng(0)))
+    return bool(scores.built.all())
 
 
 def _share(hits: int, of: int, *, exact: bool) -> Share:

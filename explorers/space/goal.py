@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from explorers.space.expression import Expression, ExpressionError, expression
 from magnitudes.arrays import maximum, where
 
+SOMETHING = 1e-12  # by which a design misses a limit that it meets and has to be below
 DIRECTIONS = {"minimise": 1.0, "minimize": 1.0, "maximise": -1.0, "maximize": -1.0}
 
 
@@ -40,7 +42,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What must hold: ``low <= high``, or a condition that is true or false.
+    """What must hold: ``low <= high``, ``low < high``, or a condition that is true or false.
 
     Parameters
     ----------
@@ -48,12 +50,15 @@ class Constraint:
     low, high : Expression or None
         None, None where it is a condition.
     condition : Expression or None
+    strict : bool
+        Whether `low` has to be below `high`: equal is not enough.
     """
 
     text: str
     low: Expression | None
     high: Expression | None
     condition: Expression | None = None
+    strict: bool = False
 
     @property
     def parts(self) -> dict[str, Expression]:
@@ -61,17 +66,32 @@ class Constraint:
         named = {"low": self.low, "high": self.high, "condition": self.condition}
         return {name: formula for name, formula in named.items() if formula is not None}
 
+    @property
+    def numeric(self) -> bool:
+        """Whether one of its sides is a number: how far it is missed is told relative to that."""
+        return self.condition is None and not all(formula.names for formula in self.parts.values())
+
     def violation(self, read: Callable[[str], Any]) -> Any:
         """How far it is from holding: zero or less where it holds, relative to the limit where that is a number."""
         if self.condition is not None:
             return where(self.condition.value(read), 0.0, 1.0)
         assert self.low is not None and self.high is not None
         low, high = self.low.value(read), self.high.value(read)
-        if isinstance(high, float) and high > 0.0:
-            return (low - high) * (1.0 / high)
-        if isinstance(low, float) and low > 0.0:
-            return (low - high) * (1.0 / low)
-        return low - high
+        limit = next((side for side in (high, low) if isinstance(side, float) and side > 0.0), None)
+        over = _over(low, high) if self.strict else low - high
+        return over if limit is None else over * (1.0 / limit)
+
+
+def _over(low: Any, high: Any) -> Any:
+    """How far `low` is from being below `high`, equal or not: negative only where it is.
+
+    A limit that is a number moves to the number before it, so that nothing is computed that ``<=`` would not.
+    """
+    if isinstance(high, float):
+        return low - math.nextafter(high, -math.inf)
+    if isinstance(low, float):
+        return math.nextafter(low, math.inf) - high
+    return where(low < high, low - high, maximum(low - high, SOMETHING))
 
 
 def objective(text: str) -> Objective:
@@ -108,12 +128,4 @@ def _one(operator: ast.cmpop, left: Expression, right: Expression) -> Constraint
     if isinstance(operator, ast.Eq):
         return Constraint(text, None, None, expression(text))
     low, high = (left, right) if isinstance(operator, ast.Lt | ast.LtE) else (right, left)
-    return Constraint(text, low, high)
-
-
-def worst(violations: list[Any]) -> Any:
-    """The largest of several violations."""
-    result = violations[0]
-    for violation in violations[1:]:
-        result = maximum(result, violation)
-    return result
+    return Constraint(text, low, high, strict=isinstance(operator, ast.Lt | ast.Gt))

@@ -28,6 +28,7 @@ Places = NDArray[np.int64]
 
 FEASIBLE = "feasible"
 REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
+MOST_MISSED = 1e9  # that a violation counts
 MOST_COUNTED = 10_000_000  # combinations of conditioning axes that are counted one by one
 
 
@@ -106,6 +107,18 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self.feasible)
+
+    @property
+    def built(self) -> Mask:
+        """Which designs can be built; of those that break a constraint it is not known, and they count as if."""
+        result: Mask = self.feasible | (self.violations > 0.0).any(axis=1)
+        return result
+
+    @property
+    def missed(self) -> Column:
+        """Violations as numbers that every library takes: none beyond `MOST_MISSED`; where there is none at all, that of a condition."""
+        result: Column = np.nan_to_num(self.violations, nan=1.0).clip(-MOST_MISSED, MOST_MISSED)
+        return result
 
     def rows(self, which: Any) -> Scores:
         """Some of the designs."""
@@ -197,6 +210,12 @@ class DesignSpace:
     def places(self, numbers: NDArray[np.int64]) -> Places:
         """Rows of the full grid by number, the last axis fastest."""
         return np.stack(np.unravel_index(numbers, self.sizes), axis=1).astype(np.int64)
+
+    def every(self) -> Places:
+        """Every design once, those that conditions make equal as one: for spaces that fit into memory."""
+        places = self.places(np.arange(self.grid_size))
+        one: Places = places[(self.canonical(places) == places).all(axis=1)]
+        return one
 
     def sample(self, count: int, generator: np.random.Generator) -> Places:
         """Designs drawn evenly from the grid, with replacement."""

@@ -53,8 +53,7 @@ class Scale:
 
 def limits_of(scores: Scores) -> Column:
     """Constraints as a model sees them, shape (designs, constraints + 1): zero or less where they hold; the last is whether it can be built."""
-    violations = np.nan_to_num(scores.violations, nan=1.0)
+    violations = scores.missed
     numbers = np.log(np.maximum(1.0 + violations, LEAST))
     conditions = np.isin(violations, (0.0, 1.0)).all(axis=0) if len(violations) else np.zeros(violations.shape[1], dtype=bool)
-    built = scores.feasible | (violations > 0.0).any(axis=1)
-    return np.column_stack([np.where(conditions, violations - 0.5, numbers), np.where(built, -0.5, 0.5)])
+    return np.column_stack([np.where(conditions, violations - 0.5, numbers), np.where(scores.built, -0.5, 0.5)])
