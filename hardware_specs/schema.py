@@ -253,6 +253,8 @@ class StreamingEngine(Engine):
         Time in which the host starts one section.
     hardware_launch_s : Real, optional
         Time in which the chip's own sequencer starts the next; as long as the host's, if not said.
+    program_s : Real
+        Time in which the host loads the program of one stage's units, again with each section that it starts. A sequencer finds it loaded.
     orchestration : str
         ``host`` or ``hardware``: who starts the next section.
     switch_s : Real, optional
@@ -267,6 +269,7 @@ class StreamingEngine(Engine):
     memory_unit_byte: Real = 0.0
     launch_s: Real = 0.0
     hardware_launch_s: Real | None = None
+    program_s: Real = 0.0
     orchestration: str = "host"
     switch_s: Real | None = None
 

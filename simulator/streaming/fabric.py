@@ -31,6 +31,8 @@ class Fabric:
         Latency of main memory, once a section.
     start_s : Real
         What each section pays to start.
+    program_s : Real
+        What each stage of a section adds to its start.
     once_s : Real
         What each call of a whole segment pays.
     keeps : bool
@@ -46,6 +48,7 @@ class Fabric:
     stage_s: Real
     memory_s: Real
     start_s: Real
+    program_s: Real
     once_s: Real
     keeps: bool
     on_chip: str
@@ -76,6 +79,7 @@ def fabric_of(machine: Machine) -> Fabric:
         stage_s=near.latency_s,
         memory_s=memory.latency_s,
         start_s=launch_s if engine.switch_s is None else engine.switch_s,
+        program_s=engine.program_s if engine.orchestration == "host" and engine.switch_s is None else 0.0,
         once_s=launch_s if keeps else 0.0,
         keeps=keeps,
         on_chip=near.name,

@@ -137,7 +137,7 @@ def section_parts(load: Load, readers: Mapping[str, frozenset[str]], fabric: Fab
     else:
         memory_byte = load.weight_byte + load.state_byte + crossing
         inner_s, inner = _fastest_cut(load, resident, fabric)
-    latency_s = fabric.stage_s * float(len(load.stages)) + fabric.memory_s + load.hop_s
+    latency_s = (fabric.stage_s + fabric.program_s) * float(len(load.stages)) + fabric.memory_s + load.hop_s
     parts = {**inner, fabric.memory: memory_byte / fabric.memory_byte_per_s, **load.link_s, "launch": fabric.start_s + latency_s}
     body_s = largest([inner_s, parts[fabric.memory], *load.link_s.values()])
     return body_s + parts["launch"], parts

@@ -30,8 +30,8 @@ from workloads.scenario import Scenario
 from workloads.sharding import Parallelism, Precision
 
 FABRIC = Fabric(
-    units=64.0, capacity_byte=1e6, on_chip_byte_per_s=1e15, memory_byte_per_s=1e9, stage_s=1e-9, memory_s=1e-7, start_s=1e-6, once_s=0.0,
-    keeps=False, on_chip="sram", memory="dram",
+    units=64.0, capacity_byte=1e6, on_chip_byte_per_s=1e15, memory_byte_per_s=1e9, stage_s=1e-9, memory_s=1e-7, start_s=1e-6, program_s=0.0,
+    once_s=0.0, keeps=False, on_chip="sram", memory="dram",
 )  # fmt: skip
 
 
@@ -53,6 +53,23 @@ def gathered(stages: tuple[Stage, ...]) -> Load:
 
 def load_of(model: str, scenario: Scenario, tp: float = 1.0) -> Workload:
     return find_model(model).workload(scenario.passes()[0], Parallelism(tp=tp), Precision())
+
+
+def test_the_host_loads_a_program_for_each_stage_and_a_sequencer_finds_them() -> None:
+    """Fused or one by one, as many programs are loaded: what fusion saves of a start is the command."""
+    three, one = gathered(chain(3)), gathered(chain(1))
+    readers = readers_of(chain(3))
+    loads = replace(FABRIC, program_s=1e-5)
+    for load in (three, one):
+        plain_s, programmed_s = (section_parts(load, readers, fabric)[1]["launch"] for fabric in (FABRIC, loads))
+        assert programmed_s - plain_s == pytest.approx(len(load.stages) * 1e-5)
+    system = find_system("sambanova-sn40l")
+    engine = system.chip.engine
+    assert isinstance(engine, StreamingEngine)
+    for who, program_s in (("host", 2e-5), ("hardware", 0.0)):
+        chip = replace(system.chip, engines=(replace(engine, orchestration=who, program_s=2e-5),))
+        assert fabric_of(machine_of(replace(system, chip=chip))).program_s == program_s
+    assert fabric_of(machine_of(find_system("alveo-u280"))).program_s == 0.0  # it switches without a launch
 
 
 def test_pace_is_kept_by_whole_units() -> None:
