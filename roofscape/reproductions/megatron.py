@@ -92,10 +92,21 @@ def _billions(row: Row) -> Callable[[Shared], float]:
     return lambda _: model(row).parameters / GIGA
 
 
+# Whole trainings: billions of tokens, the row, days (section 5.1 and its equation 4)
+GPT_3 = Row(174.6, 96, 12288, 96, 8, 8, 1024, 1536, 140, 1)
+TRAININGS = {"GPT-3 on 1024 GPUs, 300 billion tokens": (300.0, GPT_3, 34.0), "1 T on 3072 GPUs, 450 billion tokens": (450.0, ROWS[-1], 84.0)}
+
+
+def _days(billion_tokens: float, row: Row) -> Callable[[Shared], float]:
+    return lambda _: billion_tokens * GIGA / (row.batch * SEQUENCE) * number(step(row).time_s) / 86400.0
+
+
 CLAIMS = (
+    *(Claim("megatron", f"days of training, {what}", days, "d", "SC 2021, section 5.1", "M+", within(0.15), "prediction", _days(tokens, row))
+      for what, (tokens, row, days) in TRAININGS.items()),
     *(
         Claim("megatron", f"throughput of a GPU at {r.billions:g} B", r.published_tera, "TFLOP/s", WHERE, "A", within(0.15), "prediction", _tera(r))
         for r in ROWS
     ),
     *(Claim("megatron", f"parameters at {r.billions:g} B", r.billions, "B", WHERE, "A", points(0.051), "prediction", _billions(r)) for r in ROWS),
-)
+)  # fmt: skip
