@@ -39,7 +39,10 @@ CONVOLUTION = {
     "matrix_start_s": 5e-6,
 }  # fmt: skip
 STREAMING = {"cache_sustained": 0.6, "cache_share": 0.6, "cache_power": 4.0, "math_rate.default": 0.9}
-TIMING = {"eager_lead.default": 0.5, "host_path.scalar": 1.2, "host_path.function": 1.2, "host_path.softmax": 1.2, "host_path.layernorm": 1.5}
+TIMING = {
+    "eager_lead.default": 0.5, "host_path.unary": 1.0, "host_path.scalar": 1.2, "host_path.power": 1.2, "host_path.function": 1.2, "host_path.clamp": 1.2,
+    "host_path.softmax": 1.2, "host_path.layernorm": 1.5,
+}  # fmt: skip
 WALK = {"step_latencies": 1.56, "gather_latencies": 3.12, "few_latencies": 1.56}  # a load and a store; an index before it
 ROWS = {
     "cache_share": 0.5, "cache_power": 4.0, "reduction_s": 1e-6, "near_latency": 0.5, "loads_in_flight": 2.0, "near_share": 0.7,
@@ -108,7 +111,7 @@ TASKS = {
         Task("experts", "experts", ("moe",), libraries="libraries", fields=EXPERTS),
         Task("convolution", "convolution", ("conv_fwd",), constants=CONVOLUTION),
         Task("streaming", "streaming", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu", "pow", "powu"), constants=STREAMING),
-        Task("timing", "timing", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "gelu", "softmax", "layernorm"), constants=TIMING),
+        Task("timing", "timing", ("add", "addu", "mul", "mulu", "div", "divu", "relu", "tanh", "gelu", "powu", "softmax", "layernorm"), constants=TIMING),
         Task("walk", "walk", ("act_and_mul", "rope", "embedding"), constants=WALK),
         Task("rows", "rows", ("softmax", "layernorm", "rmsnorm"), constants=ROWS),
         Task("collectives", "collectives", ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"), constants=COLLECTIVES),

@@ -59,6 +59,7 @@ LIBRARY_LAWS: dict[type[Operator], Callable[[Any, Machine, Timing, Reuse, str], 
     Contraction: matrix_parts,
     GroupedContraction: grouped_parts,
     Elementwise: walk_parts,
+    Softmax: row_parts,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, both, ceil, clip, either, equal, floor, maximum, where
+from magnitudes.arrays import Real, both, ceil, either, equal, floor, maximum, where
 from simulator.calibration import table
 from simulator.kernels.elementwise import FP32, missed_byte
 from simulator.kernels.timing import Timing
@@ -31,6 +31,8 @@ NEAR_BYTE = {
 }  # fmt: skip
 USUAL_NEAR_BYTE = 65536.0
 VECTOR_BYTE = 16.0  # widest load of a thread
+BEFORE_STAGING = "pytorch-2.0"
+LARGE_COLUMNS = 1028.0  # an eighth of twice as many is over 256: the next larger block
 WARP_COLUMNS = 1024.0  # PyTorch's softmax gives a row to one warp up to this many columns
 
 
@@ -65,33 +67,32 @@ LAYER_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=128.0, reductions=1.0
 RMS_NORM = RowKernel(passes=2.0, block_rows=1.0, threads=1024.0, reductions=0.3, vector_byte=0.0, unrolled=False)  # serving libraries: scalar loads
 
 
-def softmax_kernel(cols: Real, element_byte: Real = 4.0) -> RowKernel:
+def softmax_kernel(cols: Real, element_byte: Real = 4.0, library: str = "") -> RowKernel:
     """PyTorch's softmax of rows of `cols` elements.
 
-    Up to 1024 columns one warp a row, which stays in registers. Above, one block: whole vectors that fit into shared memory
-    are staged there and read once; else there are three passes, maximum, sum and write.
+    Up to 1024 columns one warp a row, which stays in registers. Above, one block of 1024 threads: whole vectors that fit into shared
+    memory are staged there and read once; else there are three passes, maximum, sum and write. Before version 2.1 nothing was staged, and a block
+    had the power of two from an eighth of the columns on, at most 512 threads (SoftMax_getBlockSize in its SoftMax.cu).
     """
     narrow = cols <= WARP_COLUMNS
     lanes = VECTOR_BYTE / element_byte
-    staged = both(equal(floor(cols / lanes) * lanes, cols), cols * element_byte <= STAGED_BYTE)
-    return RowKernel(
-        passes=where(either(narrow, staged), 1.0, 3.0),
-        block_rows=where(narrow, 4.0, 1.0),
-        threads=where(narrow, 128.0, clip(cols / 4.0, 32.0, 1024.0)),
-        reductions=where(narrow, 0.3, 2.0),
-    )
+    if library == BEFORE_STAGING:
+        once, wide = narrow, where(cols < 2.0 * LARGE_COLUMNS, 256.0, 512.0)
+    else:
+        once, wide = either(narrow, both(equal(floor(cols / lanes) * lanes, cols), cols * element_byte <= STAGED_BYTE)), 1024.0
+    return RowKernel(passes=where(once, 1.0, 3.0), block_rows=where(narrow, 4.0, 1.0), threads=where(narrow, 128.0, wide), reductions=where(narrow, 0.3, 2.0))
 
 
-def row_kernel(operator: Softmax | Normalization) -> RowKernel:
+def row_kernel(operator: Softmax | Normalization, library: str = "") -> RowKernel:
     """The kernel that libraries have for an operator."""
     if isinstance(operator, Softmax):
-        return softmax_kernel(operator.cols, operator.element.byte)
+        return softmax_kernel(operator.cols, operator.element.byte, library)
     return RMS_NORM if operator.flavour == "rms" else LAYER_NORM
 
 
-def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timing, reuse: Reuse) -> tuple[Real, dict[str, Real]]:
-    """Time of a kernel over rows, and what each resource alone needs [s]."""
-    kernel = row_kernel(operator)
+def row_parts(operator: Softmax | Normalization, machine: Machine, timing: Timing, reuse: Reuse, library: str = "") -> tuple[Real, dict[str, Real]]:
+    """Time of a kernel over rows, and what each resource alone needs [s]; `library` may be ``pytorch-2.0``."""
+    kernel = row_kernel(operator, library)
     row_byte = operator.cols * operator.element.byte
     slots = resident_threads(machine) * kernel.block_rows / kernel.threads
     far = _far_share(slots * row_byte, machine)

@@ -255,6 +255,11 @@ def _scalar(instructions: float) -> Operation:
     return _map(1.0, instructions, "scalar")
 
 
+def _unary(instructions: float) -> Operation:
+    """A method of one tensor: the framework has one operand to look at."""
+    return _map(1.0, instructions, "unary")
+
+
 def _function(instructions: float) -> Operation:
     """A function of the framework's library of layers, called by way of its module."""
     return _map(1.0, instructions, "function")
@@ -283,11 +288,11 @@ OPERATIONS: dict[str, Operation] = {
         "mapped", ("cin", "cout", "out_h", "kernel_h", *_GIVEN), _mapped_convolution, ("batch", "out_w", "kernel_w", "stride_h", "stride_w"),
     ),
     "add": _map(2.0, 1.0), "sub": _map(2.0, 1.0), "mul": _map(2.0, 1.0), "div": _map(2.0, 10.0), "pow": _map(2.0, 65.0), "where": _map(3.0, 1.0),
-    "addu": _scalar(1.0), "subu": _scalar(1.0), "mulu": _scalar(1.0), "divu": _scalar(10.0), "powu": _scalar(65.0),
-    "relu": _function(1.0), "tanh": _map(1.0, 20.0), "gelu": _function(25.0), "silu": _function(15.0), "sigmoid": _function(15.0),
-    "maximum": _map(2.0, 1.0), "minimum": _map(2.0, 1.0), "neg": _map(1.0, 1.0), "abs": _map(1.0, 1.0), "sqrt": _map(1.0, 8.0), "rsqrt": _map(1.0, 8.0),
-    "log": _map(1.0, 10.0), "sin": _map(1.0, 20.0), "cos": _map(1.0, 20.0), "dropout": _map(1.25, 20.0, "function"),  # a mask of bytes, and Philox's numbers
-    "exp": _map(1.0, 10.0), "copy": _map(1.0, 0.5), "triad": _map(2.0, 1.0), "rope": _map(1.0, 6.0, library="pos_encoding_kernels"),
+    "addu": _scalar(1.0), "subu": _scalar(1.0), "mulu": _scalar(1.0), "divu": _scalar(10.0), "powu": _map(1.0, 65.0, "power"),  # the exponent stays a number
+    "relu": _map(1.0, 1.0, "clamp"), "tanh": _unary(20.0), "gelu": _function(25.0), "silu": _function(15.0), "sigmoid": _function(15.0),
+    "maximum": _map(2.0, 1.0), "minimum": _map(2.0, 1.0), "neg": _unary(1.0), "abs": _unary(1.0), "sqrt": _unary(8.0), "rsqrt": _unary(8.0),
+    "log": _unary(10.0), "sin": _unary(20.0), "cos": _unary(20.0), "dropout": _map(1.25, 20.0, "function"),  # a mask of bytes, and Philox's numbers
+    "exp": _unary(10.0), "copy": _map(1.0, 0.5), "triad": _map(2.0, 1.0), "rope": _map(1.0, 6.0, library="pos_encoding_kernels"),
     "act_and_mul": Operation("elementwise", _GRID, _activation, ("calls",), ("gated",), library="activation_kernels"),
     "softmax": Operation("softmax_norm", _GRID, _softmax),
     "batchnorm": _map(1.0, 1.0, "function"),  # with its statistics fixed: a factor and a shift

@@ -253,6 +253,8 @@ def _law(key: Mapping[str, Any], context: Context, timing: Timing) -> CostLaw:
     if operation.family == "collective" and not any(level.chips > 1.0 for level in system.fabric):
         raise MachineError(f"no fabric joins the chips of {system.name}" + (", one a node" if key["ranks_per_node"] else ""))
     library = (key["kernel"] if operation.by_kernel else operation.library) or key["library"]
+    if operation.family == "softmax_norm":
+        library = library or source_of(key["source"]).softmax.get(system.chip.vendor, "")
     # What was learned on replayed kernels does not carry over to the short ones of a step that a framework launches one by one.
     return cost_law(machine_of(system), context.fidelity, timing, library, correction=context.correction and key["op"] != STEP)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class Source:
     inputs : bool
         Whether its products take what else they read in as many copies, too: on an L40S, whose cache keeps 100 MB, activations and weights alike
         come from memory from 17 MB on, a sixth of that, while outputs still stay at 64 MB.
+    softmax : mapping of str to str
+        Version of the framework whose softmax it ran, by the chip's vendor: on NVIDIA's chips NeuSight's times do not tell rows of whole vectors, which
+        2.1 stages, from others, and step up where 2.0 doubles its block, at 2,056 columns; on AMD's they do as 2.1 does.
     stores_keys : bool
         Whether its attention to a prompt also writes the new keys and values to their cache: it times a serving framework's layer, not a kernel.
     """
@@ -25,6 +29,7 @@ class Source:
     timing: str
     weight_copies: float = 1.0
     inputs: bool = False
+    softmax: Mapping[str, str] = field(default_factory=dict)
     stores_keys: bool = False
 
 
@@ -35,8 +40,8 @@ SOURCES = {
     "aiconfigurator": Source("graph", 6.0, inputs=True, stores_keys=True),
     "aic": Source("graph", 6.0, inputs=True, stores_keys=True),
     "vidur": Source("kernel"),
-    "neusight": Source("eager"),
-    "llmcompass": Source("eager"),
+    "neusight": Source("eager", softmax={"NVIDIA": "pytorch-2.0"}),
+    "llmcompass": Source("eager", softmax={"NVIDIA": "pytorch-2.0"}),
     "splitwise": Source("eager"),
     "deepbench": Source("graph"),
 }
