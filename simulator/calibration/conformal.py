@@ -157,7 +157,8 @@ def run(data: Path, rows: int) -> dict[str, Any]:
     items = items_of(data, rows)
     outside = _outside(items)
     floor = rows_under(items, "", correction=False, fidelity="roofline")
-    kinds = {kind: learned([r for r in outside if r.kind == kind]) for kind in sorted({r.kind for r in outside})}
+    by_kind = {kind: [r for r in outside if r.kind == kind] for kind in sorted({r.kind for r in outside})}
+    kinds = {kind: learned(some) for kind, some in by_kind.items() if sum(len(r.residual) for r in some) >= ENOUGH}  # no quantile is read off two rows
     outside, floor = ([r for r in some if r.kind != NEAR_MEMORY] for some in (outside, floor))  # no likeness of what a GPU does
     roofs = {kind: learned([r for r in floor if r.kind == kind]) for kind in kinds if kind != NEAR_MEMORY}
     coefficients = {"tile": kinds | {"any": learned(outside)}, "roofline": roofs | {"any": learned(floor)}, "correlation": correlation(outside)}

@@ -62,7 +62,8 @@ def _library_s(operator: Collective, used: tuple[Level, ...], machine: Machine, 
 
 def _wire_s(byte: Real, link: Link, c: Mapping[str, Any]) -> Real:
     usual: float = c["payload"][REACH_OF_KIND.get(link.kind, "direct")]
-    return byte / (c["payload_of_link"].get(link.name, usual) * link.bandwidth_byte_per_s)
+    payload: float = c["payload_of_link"].get(link.name, usual)
+    return byte / (payload * link.bandwidth_byte_per_s)
 
 
 def _hop_s(link: Link, clock_hz: Real, c: Mapping[str, Any]) -> Real:
