@@ -14,7 +14,7 @@ from typing import Any
 from magnitudes.arrays import Condition, Real, choose, either, exp, maximum, minimum, where
 from magnitudes.datatypes import DataType, DataTypeChoice
 from simulator.calibration import table
-from simulator.confidence.kinds import kind_on
+from simulator.confidence.kinds import is_gradient, kind_on
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from workloads.operator import Operator
@@ -72,7 +72,7 @@ def _of_format(operator: Operator, element: DataType, time_s: Real, machine: Mac
     known = kind in bands
     row: Mapping[str, Any] = bands[kind if known else "any"]
     seen = row["seen"]
-    strange: Condition = not known or execution not in ("kernel", kind) or machine.chip.generation not in seen["generations"]
+    strange: Condition = not known or is_gradient(operator) or execution not in ("kernel", kind) or machine.chip.generation not in seen["generations"]
     if element.name not in seen["formats"] and operator.matrix_flop is not None:
         strange = True
     strange = either(strange, _outside(operator.flop, seen["flop"]))

@@ -32,6 +32,11 @@ def kind_of(operator: Operator, element: DataType) -> str:
     return f"{name}_{width(element)}" if name else "elementwise"
 
 
+def is_gradient(operator: Operator) -> bool:
+    """Whether an operator is of a backward pass, by its name: no kernel of one was measured by itself."""
+    return operator.name.endswith("_gradient")
+
+
 def _product(operator: Operator) -> str:
     """The kind of product that an operator is; empty for none."""
     if isinstance(operator, Contraction):

@@ -56,7 +56,7 @@ class Timing:
         lead = c["eager_lead"].get(self.vendor, c["eager_lead"]["default"])
         # What stands behind a launch (the way back through the framework) is the same for all calls; a longer path is longer in front of it.
         started_s = call_s - (1.0 - lead) * self.host_s + self.start_s
-        return _later(call_s, started_s + work_s, float(c["eager_sharpness"]))
+        return later_s(call_s, started_s + work_s)
 
     def paced_s(self, work_s: Real, path: str) -> Real:
         """Time of a kernel in a queue of its like: where a framework calls it over and over, the slower of host and device sets the pace [s]."""
@@ -65,11 +65,12 @@ class Timing:
         return maximum(self.host_s * float(table("timing")["host_path"][path]), work_s)
 
 
-def _later(one_s: Real, other_s: Real, sharpness: float) -> Real:
-    """The later of two times that both jitter: where they are near each other, the mean of the later is behind the later mean.
+def later_s(one_s: Real, other_s: Real) -> Real:
+    """The later of two times that both jitter: where they are near each other, the mean of the later is behind the later mean [s].
 
     A maximum whose corner is round (a p-norm), so that a kernel which its host almost hides is felt a little, and a longer one more.
     """
+    sharpness = float(table("timing")["eager_sharpness"])
     late_s = maximum(one_s, other_s)
     near = minimum(one_s, other_s) / late_s
     return late_s * power(1.0 + power(near, sharpness), 1.0 / sharpness)

@@ -1,7 +1,8 @@
 """Whole served models: time to first token and per output token behind a serving framework, of which one constant is known.
 
 A framework of 2023 builds each step in Python: it takes so long whatever the model, the batch or the chips. In steady decoding it prepares
-a step while the device works on the last, so that a step lasts as long as the slower of the two. The first token has nothing to hide
+a step while the device works on the last, so that a step lasts as long as the slower of the two; both jitter, so that a device which its
+framework hides is felt all the same (as behind an eager call). The first token has nothing to hide
 behind: its device pass and one step of the framework add up. The constant is fitted on one model at one degree of tensor parallelism,
 whose rows are then left out of the scores.
 """
@@ -17,6 +18,7 @@ import numpy as np
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
 from simulator.calibration import constant
+from simulator.kernels.timing import later_s
 from simulator.validation.tidy import Table
 from workloads.catalog import find_model
 from workloads.operator import Calls
@@ -75,7 +77,7 @@ def model_problem(name: str) -> str:
 
 def with_framework(op: str, pass_s: Column, framework_s: float | Column) -> Column:
     """Time of a first token, or of a step, behind a framework [s]."""
-    return pass_s + framework_s if op == FIRST else np.maximum(pass_s, framework_s)
+    return pass_s + framework_s if op == FIRST else np.asarray(later_s(pass_s, framework_s), dtype=np.float64)
 
 
 def usual_framework_s() -> float:
@@ -114,7 +116,7 @@ def fit_frameworks(table: Table, pass_times: Callable[[Table], Column]) -> tuple
 def best_framework_s(rows: pd.DataFrame, pass_s: Column) -> float:
     """The constant with the smallest mean |ln| over some rows."""
     measured_s, first = rows["measured_us"].to_numpy(np.float64) * 1e-6, (rows["op"] == FIRST).to_numpy()
-    added, slower = pass_s + CANDIDATES_S[:, None], np.maximum(pass_s, CANDIDATES_S[:, None])
+    added, slower = pass_s + CANDIDATES_S[:, None], np.asarray(later_s(pass_s, CANDIDATES_S[:, None]))
     errors = np.abs(np.log(np.where(first, added, slower) / measured_s)).mean(axis=1)
     return float(CANDIDATES_S[np.argmin(errors)])
 
