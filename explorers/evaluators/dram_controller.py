@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explorers.evaluators.reading import check_number
 from explorers.space.expression import Named
 from explorers.space.space import FEASIBLE, DesignSpace, SpaceError
 from explorers.stream import cores
@@ -43,12 +44,17 @@ class DramController:
 
     symbolic = False
     KEYS = ("trace", "requests", "trace_seed")
+    FIGURES = FIGURES
     FILES = ("trace",)
 
     @classmethod
     def read(cls, tree: Mapping[str, Any], mistakes: list[str]) -> DramController | None:
         """From a space's file; mistakes are added to the list."""
-        found = cls(str(tree.get("trace", "stream")), int(tree.get("requests", REQUESTS)), int(tree.get("trace_seed", 0)))
+        requests = check_number(tree.get("requests", REQUESTS), "requests", "", mistakes, 1.0)
+        seed = check_number(tree.get("trace_seed", 0), "trace_seed", "", mistakes)
+        if requests is None or seed is None:
+            return None
+        found = cls(str(tree.get("trace", "stream")), int(requests), int(seed))
         try:
             found.served_trace  # noqa: B018 - read once, so that a mistake shows
         except InputError as error:

@@ -15,20 +15,21 @@ from typing import Any
 
 import numpy as np
 
+from explorers.evaluators.reading import check_number, check_truth, section
 from explorers.question import DTYPE, FACTOR, OUTPUTS, Question, output_of
 from explorers.space.axis import Axis
 from explorers.space.expression import Named
-from explorers.space.space import FEASIBLE, DesignSpace
+from explorers.space.space import FEASIBLE, DesignSpace, SpaceError
 from explorers.stream import evaluate
 from hardware_specs.catalog import find_system
 from hardware_specs.fields import field_values, unit_names, with_values
 from hardware_specs.schema import System
 from magnitudes.arrays import Column, as_real
+from magnitudes.datatypes import data_type
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 from magnitudes.program import Program, compiled
 from magnitudes.symbol import Formula
-from magnitudes.units import parse
 from simulator.result import Estimate
 from workloads.catalog import find_model
 from workloads.model import Model
@@ -41,6 +42,7 @@ MODEL = "model."
 PROGRAMS = 256  # compiled questions that are kept
 NOTED = 64  # combinations of names whose notes are told
 DEGREES = ("tp", "pp", "ep", "dp")
+LEAST = dict.fromkeys((*DEGREES, "batch"), 1.0)  # what there is at least of these
 BOOLEAN = {"type": "boolean"}
 
 
@@ -82,6 +84,7 @@ class Estimator:
 
     symbolic = True
     KEYS = ("model", "machine", "scenario", "parallelism", "formats", "hardware", "estimator")
+    FIGURES = (*OUTPUTS, "chips")
     FILES = ("model", "machine")
 
     @classmethod
@@ -90,25 +93,27 @@ class Estimator:
         mistakes += [
             f"{key}: missing; name a {key}, such as {example}" for key, example in (("model", "llama-3-8b"), ("machine", "h100-sxm")) if key not in tree
         ]
-        how = tree.get("estimator") or {}
-        known = ("fidelity", "timing", "spill", "correction")
-        mistakes += [f"estimator.{key}: unknown; known: {', '.join(known)}" for key in how if key not in known]
-        scenario = dict(tree.get("scenario") or {})
-        phase = scenario.get("phase")
-        if phase not in SCENARIOS:
-            near = nearest(str(phase), SCENARIOS)
-            mistakes.append(f"scenario.phase: {phase!r} is none of {', '.join(SCENARIOS)}" + (f"; did you mean {near[0]}?" if near else ""))
+        how = section(tree, "estimator", ("fidelity", "timing", "spill", "correction"), mistakes)
+        for switch in ("spill", "correction"):
+            check_truth(how.get(switch, False), f"estimator.{switch}", mistakes)
+        scenario = _scenario(tree, mistakes)
+        parallelism = section(tree, "parallelism", DEGREES, mistakes)
+        for degree, value in parallelism.items():
+            check_number(value, f"parallelism.{degree}", "", mistakes, LEAST.get(degree, 0.0))
+        formats = section(tree, "formats", (DTYPE, "activation_dtype", "kv_dtype"), mistakes)
+        changed = section(tree, "hardware", None, mistakes)
         if mistakes:
             return None
         try:
             machine = find_system(str(tree["machine"]))
             find_model(str(tree["model"]))
             units = unit_names(machine)
-            hardware = {path: parse(str(value), units.get(path, "")) for path, value in (tree.get("hardware") or {}).items()}
+            section(tree, "hardware", units, mistakes)
+            hardware = {path: check_number(value, f"hardware.{path}", units[path], mistakes) for path, value in changed.items() if path in units}
+            if mistakes:
+                return None
             with_values(machine, hardware)
-            return cls(
-                str(tree["model"]), str(tree["machine"]), scenario, dict(tree.get("parallelism") or {}), dict(tree.get("formats") or {}), hardware, **how
-            )
+            return cls(str(tree["model"]), str(tree["machine"]), scenario, parallelism, formats, hardware, **how)  # type: ignore[arg-type]
         except InputError as error:
             mistakes.append(str(error))
             return None
@@ -180,6 +185,21 @@ class Estimator:
         return Question(model, system, SCENARIOS[self.scenario["phase"]](**sizes), cut, data_types, **how, **kinds)
 
 
+def _scenario(tree: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
+    """The scenario of a file: its phase and sizes."""
+    found = section(tree, "scenario", None, mistakes)
+    phase = found.get("phase")
+    if phase not in SCENARIOS:
+        near = nearest(str(phase), SCENARIOS)
+        mistakes.append(f"scenario.phase: {phase!r} is none of {', '.join(SCENARIOS)}" + (f"; did you mean {near[0]}?" if near else ""))
+        return found
+    section(tree, "scenario", ("phase", *(f.name for f in fields(SCENARIOS[str(phase)]))), mistakes)
+    for size, value in found.items():
+        if size != "phase":
+            check_number(value, f"scenario.{size}", "", mistakes, LEAST.get(size, 0.0))
+    return found
+
+
 def _named_fields(system: System) -> dict[str, str]:
     """Fields of engines that take names, by path: the dataflow of an array, where units sit."""
     return {
@@ -220,7 +240,19 @@ class EstimatorProblem:
         self.numeric = tuple(a for a in space.axes if a not in self.structural)
         self.data_types = by_path[DTYPE].labels if DTYPE in by_path else (str(estimator.formats.get("dtype", "bf16")),)
         self.program = lru_cache(PROGRAMS)(self._program)
+        self._check_axes()
         self.formula(self.first)  # mistakes show at once
+
+    def _check_axes(self) -> None:
+        """Refuse values that nothing is known of, before the first design that has one is met."""
+        known: dict[str, Callable[[str], Any]] = {"machine": find_system, "model": find_model}
+        known |= dict.fromkeys((DTYPE, "activation_dtype", "kv_dtype"), data_type)
+        for axis in self.space.axes:
+            for label in axis.labels if axis.path in known else ():
+                known[axis.path](label)
+            least = LEAST.get(axis.path, 0.0)
+            if not axis.labels and min(axis.values) < least:
+                raise SpaceError(f"axes.{axis.name}: {min(axis.values):g} is below {least:g}")
 
     @property
     def first(self) -> tuple[float, ...]:

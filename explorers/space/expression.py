@@ -20,6 +20,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": lambda *a: reduce(minimum, a), "max": lambda *a: reduce(maximum, a),
     "ceil": ceil, "floor": floor, "sqrt": sqrt, "exp": exp, "log": log, "where": where,
 }  # fmt: skip
+ARGUMENTS = {"min": None, "max": None, "where": 3}
+"""How many numbers a function takes; any, where it says None, and one where it says nothing."""
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b, ast.Div: lambda a, b: a / b, ast.Pow: power,
 }  # fmt: skip
@@ -102,6 +104,8 @@ def expression(text: object) -> Expression:
     except SyntaxError as error:
         hint = "; a path with '-' or ':' in it needs an axis of a plain name: 'width: {of: \"sm.matrix:factor\", ...}'" if ":" in written else ""
         raise ExpressionError(f"{written!r} is no formula ({error.msg}); write one such as 'tpot_s < 0.02 and usd_per_h < 30'{hint}") from None
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
+        raise ExpressionError(f"{written!r} is a name, not a formula")
     _check(tree, written)
     return Expression(written, tree)
 
@@ -112,12 +116,27 @@ def _check(tree: ast.expr, text: str) -> None:
         raise ExpressionError(f"{text!r}: a dot only joins the parts of a path, such as hbm.bandwidth")
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id not in FUNCTIONS:
         raise NameMiss("function", tree.func.id, nearest(tree.func.id, FUNCTIONS), f"in {text!r} (known: {', '.join(FUNCTIONS)})")
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        _check_count(tree.func.id, len(tree.args), text)
     parts = _parts(tree)
     if parts is None:
         allowed = f"names, numbers, + - * / **, comparisons, and, or, {', '.join(FUNCTIONS)}"
         raise ExpressionError(f"{text!r}: {ast.unparse(tree)!r} is not understood; write {allowed}")
     for part in parts:
+        if (
+            isinstance(part, ast.Constant)
+            and isinstance(part.value, str)
+            and not (isinstance(tree, ast.Compare) and all(isinstance(o, ast.Eq) for o in tree.ops))
+        ):
+            raise ExpressionError(f"{text!r}: a name such as {part.value!r} can only be compared, by == with a choice")
         _check(part, text)
+
+
+def _check_count(function: str, given: int, text: str) -> None:
+    """Refuse a function of fewer or more numbers than it takes."""
+    wanted = ARGUMENTS.get(function, 1)
+    if given != wanted and not (wanted is None and given):
+        raise ExpressionError(f"{text!r}: {function} takes {wanted or 'at least 1'} number{'s' * (wanted != 1)}, not {given}")
 
 
 def _parts(tree: ast.expr) -> list[ast.expr] | None:

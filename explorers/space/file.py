@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import yaml
 
 from explorers.evaluators import EVALUATORS, evaluator_class
 from explorers.space.axis import Axis
+from explorers.space.checks import cycles, name_mistakes, reference_of, tied_mistakes
 from explorers.space.expression import Expression, expression
 from explorers.space.goal import constraints, objective
 from explorers.space.space import DesignSpace, Evaluator, SpaceError
@@ -79,18 +80,16 @@ def _space(tree: Tree, mistakes: list[str], folder: Path | None) -> DesignSpace 
     goals = _each(tree.get("objectives"), "objectives", objective, mistakes)
     limits = [c for several in _each(tree.get("constraints"), "constraints", constraints, mistakes) for c in several]
     tied = _formulas(tree.get("tied"), "tied", mistakes)
-    for path in tied:
-        _caught(partial(evaluator.unit, path), f"tied.{path}", mistakes)
     derived = _formulas(tree.get("let"), "let", mistakes)
-    _check_cycles(derived, mistakes)
-    if not goals:
+    if not tree.get("objectives"):
         mistakes.append("objectives: none; say what is wanted, such as [minimise tpot_s]")
+    mistakes += tied_mistakes(tied, axes, evaluator) + name_mistakes(axes, derived, goals, cls.FIGURES) + cycles(derived)
+    reference = reference_of(tree.get("reference"), goals, mistakes)
+    report = _each(tree.get("report"), "report", str, mistakes)
     if mistakes:
         return None
-    return DesignSpace(
-        str(tree.get("space", "space")), str(tree.get("about", "")), tuple(axes), tuple(goals), evaluator, tuple(limits), tied, derived,
-        tuple(str(n) for n in tree.get("report") or ()), {str(k): float(v) for k, v in (tree.get("reference") or {}).items()},
-    )  # fmt: skip
+    about = str(tree.get("about", ""))
+    return DesignSpace(str(tree.get("space", "space")), about, tuple(axes), tuple(goals), evaluator, tuple(limits), tied, derived, tuple(report), reference)
 
 
 def _files(tree: Tree, keys: Sequence[str], folder: Path | None) -> Tree:
@@ -104,7 +103,9 @@ def _caught(action: Any, path: str, mistakes: list[str]) -> Any:
         return action()
     except InputError as error:
         mistakes.append(f"{path}: {error}" if path else str(error))
-        return None
+    except ArithmeticError as error:  # of numbers alone, such as 1 / 0
+        mistakes.append(f"a formula of numbers alone comes to nothing: {error}")
+    return None
 
 
 def _each(listed: object, key: str, read: Any, mistakes: list[str]) -> list[Any]:
@@ -125,24 +126,6 @@ def _formulas(tree: object, key: str, mistakes: list[str]) -> dict[str, Expressi
         return {}
     found = {str(name): _caught(partial(expression, text), f"{key}.{name}", mistakes) for name, text in tree.items()}
     return {name: formula for name, formula in found.items() if formula is not None}
-
-
-def _check_cycles(derived: Mapping[str, Expression], mistakes: list[str]) -> None:
-    state: dict[str, bool] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name not in derived or state.get(name):
-            return
-        if name in path:
-            mistakes.append(f"let.{name}: goes in a circle ({' -> '.join((*path[path.index(name) :], name))})")
-            state[name] = True
-            return
-        for other in derived[name].names:
-            visit(other, (*path, name))
-        state[name] = True
-
-    for name in derived:
-        visit(name, ())
 
 
 def _axes(tree: object, evaluator: Evaluator, mistakes: list[str]) -> list[Axis]:
@@ -193,6 +176,8 @@ def _axis(name: str, spec: object, evaluator: Evaluator, before: list[str]) -> A
 
 def _condition(given: Tree, shown: tuple[Any, ...], unit: str, before: list[str]) -> tuple[Expression | None, int]:
     if "when" not in given:
+        if "otherwise" in given:
+            raise SpaceError("otherwise: says where the axis stands when a condition does not hold, and there is no `when`")
         return None, 0
     when = expression(given["when"])
     for read in when.names:

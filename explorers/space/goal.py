@@ -8,8 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from explorers.space.expression import Expression, ExpressionError, expression
 from magnitudes.arrays import maximum, where
+from magnitudes.symbol import LOGICAL, Operation, Symbol
 
 SOMETHING = 1e-12  # by which a design misses a limit that it meets and has to be below
 DIRECTIONS = {"minimise": 1.0, "minimize": 1.0, "maximise": -1.0, "maximize": -1.0}
@@ -74,7 +77,10 @@ class Constraint:
     def violation(self, read: Callable[[str], Any]) -> Any:
         """How far it is from holding: zero or less where it holds, relative to the limit where that is a number."""
         if self.condition is not None:
-            return where(self.condition.value(read), 0.0, 1.0)
+            value = self.condition.value(read)
+            if not _is_truth(value):
+                raise ExpressionError(f"{self.text!r} is a number, not a condition; compare it, as in '{self.text} <= 1'")
+            return where(value, 0.0, 1.0)
         assert self.low is not None and self.high is not None
         low, high = self.low.value(read), self.high.value(read)
         limit = next((side for side in (high, low) if isinstance(side, float) and side > 0.0), None)
@@ -92,6 +98,14 @@ def _over(low: Any, high: Any) -> Any:
     if isinstance(low, float):
         return math.nextafter(low, math.inf) - high
     return where(low < high, low - high, maximum(low - high, SOMETHING))
+
+
+def _is_truth(value: Any) -> bool:
+    """Whether a value is true or false, row by row or once."""
+    if isinstance(value, Symbol):
+        operation = value.formula.operations[value.number]
+        return isinstance(operation, Operation) and operation.function in LOGICAL
+    return isinstance(value, bool) or (isinstance(value, np.ndarray) and value.dtype == bool) or isinstance(value, np.bool_)
 
 
 def objective(text: str) -> Objective:
