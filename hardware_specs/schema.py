@@ -93,6 +93,9 @@ class KernelEngine(Engine):
         Bytes that one multiprocessor reads from shared memory a clock.
     special_per_clock : Real
         Exponentials that the special-function units of one multiprocessor finish a clock.
+    above_boost : Real, optional
+        How many times the printed boost clock the chip runs at where power, heat and voltage allow: cards for games print a clock that is
+        usual, not the highest. All rates and `clock_hz` are raised by it.
     """
 
     execution: ClassVar[str] = "kernel"
@@ -103,6 +106,7 @@ class KernelEngine(Engine):
     register_byte: Real | None = None
     shared_byte_per_clock: Real = 128.0
     special_per_clock: Real = 16.0
+    above_boost: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)

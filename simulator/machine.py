@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hardware_specs.schema import Chip, Engine, System, Tier
+from hardware_specs.schema import Chip, Engine, KernelEngine, System, Tier
 from magnitudes.arrays import Real, largest
 from magnitudes.datatypes import AnyDataType, DataType, by_format
 from magnitudes.errors import InputError
@@ -67,11 +67,20 @@ class Machine:
 
 def machine_of(system: System, engine: Engine | None = None) -> Machine:
     """The view of a system's first engine, or of another."""
-    engine = engine or system.chip.engine
+    engine = _as_it_runs(engine or system.chip.engine)
     tiers = [system.chip.tier(name) for name in engine.beside]
     if engine.internal_byte_per_s is not None:
         tiers[-1] = replace(tiers[-1], bandwidth_byte_per_s=engine.internal_byte_per_s)  # units inside see more than the pins do
     return Machine(system, engine, tuple(tiers))
+
+
+def _as_it_runs(engine: Engine) -> Engine:
+    """An engine at the clock that it reaches, with the rates that it then has."""
+    if not isinstance(engine, KernelEngine) or engine.above_boost is None:
+        return engine
+    above = engine.above_boost
+    matrix, vector = ({name: rate * above for name, rate in rates.items()} for rates in (engine.matrix_flop_per_s, engine.vector_flop_per_s))
+    return replace(engine, clock_hz=engine.clock_hz * above, matrix_flop_per_s=matrix, vector_flop_per_s=vector)
 
 
 def machines_of(system: System) -> tuple[Machine, ...]:

@@ -17,7 +17,8 @@ from simulator.calibration import table
 from simulator.cost import NEVER_S, fastest
 from simulator.kernels.cache import FAR
 from simulator.kernels.formats import format_by_format, same_for_all
-from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, density, energy_scale, in_fp32, scheduling, uses_matrix_units, usual_hz
+from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, density, energy_scale, in_fp32, scheduling, uses_matrix_units
+from simulator.kernels.matrix_width import issued, rated_hz, whole_flop_per_clock, width
 from simulator.kernels.timing import Timing
 from simulator.kernels.widening import LOW_TILES, is_widened, widening_s
 from simulator.machine import Machine
@@ -142,9 +143,8 @@ def _product(operator: Contraction, machine: Machine, reuse: Reuse, library: str
     kind = "linear" if operator.b_residency is Residency.WEIGHT else "bmm"
     how = arithmetic(machine, operator.a, kind, library)
     menu = scheduling(generation, on_matrix_units, in_fp32(machine, operator.a), kind)
-    rate = (
-        how.issue * structured_gain(operator, machine) * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, kind)
-    )
+    issue = issued(how.issue, width(machine, operator.a))
+    rate = issue * structured_gain(operator, machine) * machine.matrix_flop_per_s(operator.a) / engine.multiprocessors / _translation(operator, machine, kind)
     memory_byte, output_byte = _traffic(operator, machine, engine, how, reuse)
     return Product(operator, machine, engine, menu, how, rate, memory_byte, output_byte)
 
@@ -272,7 +272,7 @@ def _throttle_s(p: Product, busy_s: Real, reuse: Reuse) -> Real:
     if chip.tdp_w is None:
         return 0.0
     at_rest_s = _least_joule(p) / chip.tdp_w
-    calm_s = _clocked_s(p) * usual_hz(p.machine) / CALM_HZ  # at the highest clock that the least voltage allows
+    calm_s = _clocked_s(p) * rated_hz(p.machine) / CALM_HZ  # at the highest clock that the least voltage allows
     deficit_s = maximum(0.0, maximum(at_rest_s, sqrt(at_rest_s * calm_s)) - busy_s * (1.0 + reuse.spare))
     around_s = busy_s + reuse.busy_s
     return deficit_s * around_s / (around_s + p.menu.throttle_s)
@@ -291,7 +291,7 @@ def _least_joule(p: Product) -> Real:
     """Energy of a product at the least voltage."""
     c = table("matrix")
     flop = p.operator.matrix_flop / structured_gain(p.operator, p.machine)
-    clocks = flop / p.machine.matrix_flop_per_s(p.operator.a) * usual_hz(p.machine)
+    clocks = flop / whole_flop_per_clock(p.machine, p.operator.a)
     switched = 1e-12 * (p.how.pj_per_flop * energy_scale(p.machine) * flop + c["pj_per_byte"] * p.memory_byte)
     joule: Real = switched + c["joule_per_m2_clock"] * density(p.machine) * _area_m2(p.machine) * clocks
     return joule

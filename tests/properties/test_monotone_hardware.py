@@ -28,6 +28,7 @@ from workloads.operator import Operator
 TIER_CLAIMS = {"capacity": -1, "bandwidth": -1, "write_bandwidth": 0, "latency": +1, "read_energy": 0, "write_energy": 0}
 ENGINE_CLAIMS = {
     "matrix": -1, "vector": -1, "clock": -1, "base_clock": 0, "shared": -1, "special_per_clock": -1, "register": -1, "shared_byte_per_clock": 0,
+    "above_boost": -1,
 }  # fmt: skip
 LINK_CLAIMS = {"bandwidth": -1, "latency": +1, "j_per_byte": 0}
 CHIP_CLAIMS = {"tdp": -1, "node": +1, "idle": 0, "area": +1, "price": 0, "rent": 0, "year": 0}
