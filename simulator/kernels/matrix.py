@@ -17,7 +17,7 @@ from simulator.calibration import table
 from simulator.cost import NEVER_S, fastest
 from simulator.kernels.cache import FAR
 from simulator.kernels.formats import format_by_format, same_for_all
-from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, density, energy_scale, in_fp32, scheduling, uses_matrix_units
+from simulator.kernels.matrix_library import Arithmetic, Scheduling, arithmetic, density, energy_scale, in_fp32, scheduling, uses_matrix_units, usual_hz
 from simulator.kernels.matrix_width import issued, rated_hz, whole_flop_per_clock, width
 from simulator.kernels.timing import Timing
 from simulator.kernels.widening import LOW_TILES, is_widened, widening_s
@@ -272,19 +272,20 @@ def _throttle_s(p: Product, busy_s: Real, reuse: Reuse) -> Real:
     if chip.tdp_w is None:
         return 0.0
     at_rest_s = _least_joule(p) / chip.tdp_w
-    calm_s = _clocked_s(p) * rated_hz(p.machine) / CALM_HZ  # at the highest clock that the least voltage allows
+    calm_s = _clocks(p) / CALM_HZ  # at the highest clock that the least voltage allows
     deficit_s = maximum(0.0, maximum(at_rest_s, sqrt(at_rest_s * calm_s)) - busy_s * (1.0 + reuse.spare))
     around_s = busy_s + reuse.busy_s
     return deficit_s * around_s / (around_s + p.menu.throttle_s)
 
 
-def _clocked_s(p: Product) -> Real:
-    """Least time of what runs with the chip's clock: arithmetic, and the loads of the largest tile from the cache."""
+def _clocks(p: Product) -> Real:
+    """Clocks of what runs with the chip's clock, at the least: arithmetic, and the loads of the largest tile from the cache."""
     rows, columns = p.menu.tiles[0]
     o = p.operator
     load_byte = o.batch * o.m * o.n * o.k * (o.a.byte / columns + p.menu.second_share * o.b.byte / rows)
-    work_s: Real = maximum(o.matrix_flop / (p.rate_flop_per_s * p.engine.multiprocessors), load_byte / p.feed_byte_per_s)
-    return work_s
+    arithmetic_s = o.matrix_flop / (p.rate_flop_per_s * p.engine.multiprocessors)
+    clocks: Real = maximum(arithmetic_s * rated_hz(p.machine), load_byte / p.feed_byte_per_s * usual_hz(p.machine))
+    return clocks
 
 
 def _least_joule(p: Product) -> Real:
