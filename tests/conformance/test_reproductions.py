@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import pytest
@@ -121,3 +122,13 @@ def test_a_miss_without_a_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(AssertionError, match="without a remark"):
         check_reproduction("zero")
     assert find_reproduction("zero").claims[0].published == 3.0
+
+
+def test_artifact_of_intar_is_the_abstracts() -> None:
+    """The latencies of its table have the abstract's means, and the CNN is written in as many vectors as its images hold."""
+    from roofscape.reproductions.intar import DESIGNS, WRITTEN
+
+    slower = [[design.latency_ms[i] / design.latency_ms[0] for design in DESIGNS.values()] for i in (1, 2)]
+    assert geometric_mean(slower[0]) == pytest.approx(1.8, rel=0.03)
+    assert geometric_mean(slower[1]) == pytest.approx(7.1, rel=0.08)
+    assert sum(WRITTEN) == (224 * 14 + 448 * 28) * 2
