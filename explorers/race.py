@@ -24,6 +24,7 @@ import numpy as np
 from explorers.exactness import can_be_proved
 from explorers.pareto import hypervolume, not_dominated
 from explorers.run import ENOUGH, Job, Ledger, Run, Truth, best_found, run
+from explorers.search.exact import GAP
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, SpaceError
 from explorers.study import explore
@@ -47,9 +48,9 @@ def truth_of(space: DesignSpace, runs: Sequence[Run] = ()) -> Truth:
         return Truth(float(objectives[:, 0].min()) if len(objectives) else np.nan, hypervolume(objectives, space.reference_point), "exhaustive")
     if space.grid_size <= TRIED_WHOLE and not runs:
         study, how = explore(space, "exhaustive"), "exhaustive"
-    elif can_be_proved(space):
-        study, how = explore(space, "exact"), "exact"
-    else:
+    elif can_be_proved(space) and (study := explore(space, "exact")).gap is not None and study.gap <= GAP:
+        how = "exact"
+    else:  # nothing is proven, or the time for it was up
         return best_found(list(runs), space.reference_point)
     row = study.best_row
     return Truth(np.nan if row is None else float(study.scores.objectives[row, 0]), study.hypervolume, how)
@@ -168,7 +169,7 @@ def race(
         kept = Path(folder or temporary)
         known = {name: tabulated(find_space(name), kept) for name in spaces}
         made = dict(all_runs(jobs, known, kept, workers, progress, time.monotonic() + seconds))
-        truths = {name: _kept_truth(known[name], [r for j, r in made.items() if j.space == name], kept) for name in spaces}
+        truths = {name: kept_truth(known[name], [r for j, r in made.items() if j.space == name], kept) for name in spaces}
     entries = []
     for name in spaces:
         for explorer in explorers:
@@ -179,7 +180,7 @@ def race(
     return Race(tuple(entries), truths, tuple(budgets))
 
 
-def _kept_truth(space: DesignSpace, runs: Sequence[Run], folder: Path) -> Truth:
+def kept_truth(space: DesignSpace, runs: Sequence[Run], folder: Path) -> Truth:
     """The truth of a space, from a folder where it was proved before."""
     file = folder / f"{space.name}-{fingerprint(space)}.json"
     if file.is_file():
@@ -200,9 +201,15 @@ def entry_of(space: str, explorer: str, runs: Mapping[int, Sequence[Run]], truth
 
 
 def all_runs(
-    jobs: Sequence[Job], spaces: Mapping[str, DesignSpace], folder: Path, workers: int, progress: Progress | None, until: float
+    jobs: Sequence[Job],
+    spaces: Mapping[str, DesignSpace],
+    folder: Path,
+    workers: int,
+    progress: Progress | None,
+    until: float,
+    truths: Mapping[str, Truth] | None = None,
 ) -> Iterator[tuple[Job, Run]]:
-    """Runs of all jobs, those that a folder keeps first; explorers are left out of spaces that they refuse."""
+    """Runs of all jobs, those that a folder keeps first; explorers are left out of spaces that they refuse, and runs end with a truth that is given."""
     ledger = Ledger(folder / "runs.jsonl")
     left = []
     for job in jobs:
@@ -212,7 +219,7 @@ def all_runs(
         else:
             yield job, found
     done = len(jobs) - len(left)
-    for job, made in _made(left, spaces, folder, workers, until):
+    for job, made in _made(left, spaces, folder, workers, until, truths or {}):
         done += 1
         if made is not None:
             ledger.add(job, spaces[job.space], made)
@@ -221,33 +228,35 @@ def all_runs(
             progress(done, len(jobs), f"{job.space}: {job.explorer}")
 
 
-def _made(jobs: Sequence[Job], spaces: Mapping[str, DesignSpace], folder: Path, workers: int, until: float) -> Iterator[tuple[Job, Run | None]]:
+def _made(
+    jobs: Sequence[Job], spaces: Mapping[str, DesignSpace], folder: Path, workers: int, until: float, truths: Mapping[str, Truth]
+) -> Iterator[tuple[Job, Run | None]]:
     """Runs as they end; none begins after a time."""
     if workers == 1:
-        yield from ((job, _one(job, spaces[job.space])) for job in jobs if time.monotonic() < until)
+        yield from ((job, _one(job, spaces[job.space], truths.get(job.space))) for job in jobs if time.monotonic() < until)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting: dict[Future[Run | None], Job] = {}
         queue = iter(jobs)
         while True:
             if time.monotonic() < until:
-                waiting |= {pool.submit(_elsewhere, job, str(folder)): job for job in islice(queue, AHEAD * workers - len(waiting))}
+                waiting |= {pool.submit(_elsewhere, job, str(folder), truths.get(job.space)): job for job in islice(queue, AHEAD * workers - len(waiting))}
             if not waiting:
                 return
             for ended in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(ended), ended.result()
 
 
-def _one(job: Job, space: DesignSpace) -> Run | None:
+def _one(job: Job, space: DesignSpace, truth: Truth | None) -> Run | None:
     try:
-        return run(job, space)
+        return run(job, space, truth)
     except SpaceError:  # this explorer cannot take this space, such as one that knows a single objective
         return None
 
 
-def _elsewhere(job: Job, folder: str) -> Run | None:
+def _elsewhere(job: Job, folder: str, truth: Truth | None) -> Run | None:
     """A run in another process, which finds the space and its table itself."""
-    return _one(job, _opened(job.space, folder))
+    return _one(job, _opened(job.space, folder), truth)
 
 
 @lru_cache(maxsize=32)

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from explorers.base import explorer_class
 from explorers.pareto import Front, hypervolume
-from explorers.space.space import DesignSpace
+from explorers.space.space import DesignSpace, Scores
 from explorers.study import Study, explore
 from explorers.tabulated import fingerprint
 from magnitudes.arrays import Column
 
+BEST_FOUND = "best found"  # of a truth that is none: something better may exist
+WHOLE = 1e-9  # of a hypervolume, that sums in another order may leave
 ENOUGH = 0.95  # share of what can be won that counts as having found it
 
 
@@ -120,10 +122,43 @@ class Run:
         return cls(int(tree["evaluations"]), float(tree["seconds"]), np.array(tree["at"], dtype=np.int64), objectives)
 
 
-def run(job: Job, space: DesignSpace) -> Run:
-    """Make a run; its time is the processor's, which does not count what else the machine does."""
+@dataclass
+class AllWon:
+    """Whether a run has found all that can be won, so that going on cannot better its figure: asked with each batch of new designs.
+
+    Parameters
+    ----------
+    truth : Truth
+    reference : Column, shape (objectives,)
+    """
+
+    truth: Truth
+    reference: Column
+    front: Front = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.front = Front.empty(1, len(self.reference))
+
+    def __call__(self, new: Scores) -> bool:
+        found = new.objectives[new.feasible]
+        if len(self.reference) == 1:
+            return bool(len(found)) and float(found.min()) <= self.truth.best
+        before = self.front.objectives
+        self.front.merge(np.zeros((len(found), 1), dtype=np.int64), found)
+        if self.front.objectives is before or np.array_equal(self.front.objectives, before):
+            return False
+        return hypervolume(self.front.objectives, self.reference) >= self.truth.hypervolume * (1.0 - WHOLE)
+
+
+def run(job: Job, space: DesignSpace, truth: Truth | None = None) -> Run:
+    """Make a run; its time is the processor's, which does not count what else the machine does.
+
+    Where a truth is given the run ends when it has found it, before its budget is spent: `Run.share` and `Run.needed` are what they would
+    have been.
+    """
     start = time.process_time()
-    study = explore(space, job.explorer, job.budget, job.seed, dict(job.settings))
+    enough = None if truth is None or truth.proven == BEST_FOUND else AllWon(truth, space.reference_point)
+    study = explore(space, job.explorer, job.budget, job.seed, dict(job.settings), enough=enough)
     return replace(Run.of(study), seconds=time.process_time() - start)
 
 
@@ -133,7 +168,7 @@ def best_found(runs: list[Run], reference: Column) -> Truth:
     for one in runs:
         front.merge(np.zeros((len(one.at), 1), dtype=np.int64), one.objectives)
     found = front.objectives
-    return Truth(float(found[:, 0].min()) if len(found) else np.nan, hypervolume(found, reference), "best found")
+    return Truth(float(found[:, 0].min()) if len(found) else np.nan, hypervolume(found, reference), BEST_FOUND)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
 Progress = Callable[[int], None]
+Enough = Callable[[Scores], bool]  # told what new designs come to: whether nothing is left to be won
 STALLED_STEPS = 300  # steps of a learner without a new design, after which its policy has settled
 STALLED = 60  # asks in a row without a design that is new, after which an explorer has nothing left to say
 
@@ -117,10 +118,14 @@ class EvaluationLog:
     space : DesignSpace
     budget : int
         Distinct designs at most.
+    enough : callable, optional
+        Ends the run before its budget is spent.
     """
 
     space: DesignSpace
     budget: int
+    enough: Enough | None = None
+    won: bool = field(default=False, init=False)
     rows: dict[bytes, int] = field(default_factory=dict)
     _places: list[Places] = field(default_factory=list)
     _scores: list[Scores] = field(default_factory=list)
@@ -129,6 +134,11 @@ class EvaluationLog:
     def count(self) -> int:
         """Distinct designs so far."""
         return len(self.rows)
+
+    @property
+    def over(self) -> bool:
+        """Whether no further design may be evaluated, or none needs to be."""
+        return self.won or self.count >= self.budget
 
     def score(self, asked: Places) -> tuple[Places, Scores, int]:
         """What some designs come to, as far as the budget goes, and how many of them are new."""
@@ -145,6 +155,7 @@ class EvaluationLog:
         if fresh:
             self._places.append(places[fresh])
             self._scores.append(self.space.score(places[fresh]))
+            self.won = self.won or (self.enough is not None and self.enough(self._scores[-1]))
         where = [self.rows[places[i].tobytes()] for i in kept]
         return places[kept], self.scores.rows(where), len(fresh)
 
@@ -181,7 +192,7 @@ class BudgetSpent(Exception):  # noqa: N818 - what it is
 def _asked(explorer: Any, log: EvaluationLog, progress: Progress | None) -> None:
     """Ask and tell until the budget is spent, or nothing new is asked for."""
     stalled = 0
-    while log.count < log.budget and stalled < STALLED:
+    while not log.over and stalled < STALLED:
         places, scores, fresh = log.score(explorer.ask(log.budget - log.count))
         stalled = 0 if fresh else stalled + 1
         explorer.tell(places, scores)
@@ -199,7 +210,7 @@ def _driven(explorer: Any, log: EvaluationLog, progress: Progress | None) -> Non
         stalled = 0 if fresh else stalled + 1
         if progress is not None and fresh:
             progress(log.count)
-        if len(places) < len(asked) or log.count >= log.budget or stalled >= STALLED_STEPS:
+        if len(places) < len(asked) or log.over or stalled >= STALLED_STEPS:
             raise BudgetSpent
         return scores
 
@@ -215,6 +226,7 @@ def explore(
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     kept: str = "",
+    enough: Enough | None = None,
 ) -> Study:
     """Search a space.
 
@@ -234,6 +246,8 @@ def explore(
     kept : str
         Where an explorer of Optuna's keeps its study: a journal's path, or a database's URL that many machines share. A study that is
         there goes on, and what is in it counts.
+    enough : callable, optional
+        Told what new designs come to, batch after batch; the run ends when it says so.
 
     Raises
     ------
@@ -251,13 +265,15 @@ def explore(
         raise InputError(f"a budget of {budget} designs; at least one has to be evaluated")
     start = time.perf_counter()
     explorer = build(with_, space, seed, budget, settings, kept)
-    log = EvaluationLog(space, min(budget, space.size))
+    log = EvaluationLog(space, min(budget, space.size), enough)
     if hasattr(explorer, "drive"):
         _driven(explorer, log, progress)
     else:
         _asked(explorer, log, progress)
     seconds = time.perf_counter() - start
-    note = "" if log.count == log.budget else f"stopped after {log.count} distinct designs: nothing new was asked for"
+    note = (
+        "" if log.count == log.budget else f"stopped after {log.count} distinct designs: {'nothing better exists' if log.won else 'nothing new was asked for'}"
+    )
     said = str(getattr(explorer, "note", ""))  # such as evaluations that a budget does not count
     note = "; ".join(n for n in (said, note, missing_figures(space, log.places, log.scores), "" if log.scores.feasible.any() else conflict(space)) if n)
     if space.size <= log.count:

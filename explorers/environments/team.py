@@ -206,7 +206,7 @@ class WalkingTeam(Team):
         if self.start == "middle":
             return super().begin()
         drawn = self.space.sample(self.count, self.generator)
-        return drawn if self.pool is None else self.pool.starts(self.reward, self.weights, drawn)
+        return drawn if self.pool is None else self.pool.starts(self.reward, self.weights, drawn, self.generator)
 
     def reset(self) -> None:
         super().reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from explorers.environments.game import Score
 from explorers.space.space import Places, Scores
 
 PATIENCE = 12  # games without a new design, after which a policy has settled
+WINDOW = 4096  # designs asked for last, by which it is told whether a policy still brings anything
+LEAST_NEW = 0.25  # share of them that are new, below which it has settled too, for it repeats itself
 
 
 @contextmanager
@@ -33,16 +36,34 @@ def alone() -> Iterator[None]:
 
 @dataclass
 class Watched:
-    """Scores, and how many calls in a row asked for nothing new."""
+    """Scores, how many calls in a row asked for nothing new, and how many designs of the last calls were new."""
 
     score: Score
     idle: int = 0
     seen: set[bytes] = field(default_factory=set)
+    lately: deque[tuple[int, int]] = field(default_factory=deque)  # of each call: designs asked for, new ones among them
+    asked: int = 0  # in these calls
+    new: int = 0
+
+    def begin(self) -> None:
+        """A policy begins, whatever it took to set up."""
+        self.idle = self.asked = self.new = 0
+        self.lately.clear()
+
+    def settled(self, patience: int) -> bool:
+        """Whether the policy brings next to nothing new: so many calls without any, or few designs in many."""
+        return self.idle >= patience or (self.asked >= WINDOW and self.new < LEAST_NEW * self.asked)
 
     def __call__(self, places: Places) -> Scores:
         before = len(self.seen)
         self.seen.update(row.tobytes() for row in np.ascontiguousarray(places))
-        self.idle = 0 if len(self.seen) > before else self.idle + 1
+        new = len(self.seen) - before
+        self.idle = 0 if new else self.idle + 1
+        self.lately.append((len(places), new))
+        self.asked, self.new = self.asked + len(places), self.new + new
+        while self.asked - self.lately[0][0] >= WINDOW:
+            asked, found = self.lately.popleft()
+            self.asked, self.new = self.asked - asked, self.new - found
         return self.score(places)
 
 

@@ -76,9 +76,9 @@ class TeamSearch:
         count = max(1, min(self.beside, self.budget // 4))
         for seed, watched in policies(self.seed, score):
             team = make_team(self.space, self.by, self.sharing, self.rounds, count, self.reward, seed=seed, score=watched, kind=self.kind, start=self.start)
-            watched.idle = 0  # whatever it took to set up
+            watched.begin()
             learner = self.learner(team, seed, watched)
-            while watched.idle < PATIENCE * self.rounds:
+            while not watched.settled(PATIENCE * self.rounds):
                 learner.play()
 
     def learner(self, team: Team, seed: int, watched: Watched) -> TeamLearner:

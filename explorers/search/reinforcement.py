@@ -1,7 +1,7 @@
 """Reinforcement learning through Stable-Baselines3: PPO and SAC, on many designs stepped together.
 
 The library's training loop drives, so these explorers have `drive` in place of `ask` and `tell`. When a policy has settled and its games
-bring no new designs, a new one begins with a seed of its own.
+bring few new designs, a new one begins with a seed of its own.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from explorers.search.learning import PATIENCE, Watched, policies
 from explorers.space.space import DesignSpace
 
 FOREVER = 10**9  # steps: the budget of designs ends a run, not this
+FEWEST, MOST, SHARE = 16, 64, 256  # designs beside each other: a share of the budget, so that large ones are spent in as many lessons as small ones are
 
 
 class UntilSettled(BaseCallback):  # type: ignore[misc]
-    """Ends the training of a policy whose games bring no new designs."""
+    """Ends the training of a policy whose games bring next to no new designs."""
 
     def __init__(self, watched: Watched, patience: int) -> None:
         super().__init__()
         self.watched, self.patience = watched, patience
 
     def _on_step(self) -> bool:
-        return self.watched.idle < self.patience
+        return not self.watched.settled(self.patience)
 
 
 @dataclass
@@ -50,7 +51,7 @@ class StableSearch:
     start : str
         Where walks begin: ``random``, ``middle``, or ``best``.
     beside : int
-        Designs beside each other.
+        Designs beside each other; zero: as the budget is, from 16 (of up to 4,096 designs) to 64 (of 16,384 and more).
     rate : float
         Learning rate.
     discount : float
@@ -67,18 +68,22 @@ class StableSearch:
     reward: str = "monotone"
     length: int = 8
     start: str = "best"
-    beside: int = 16
+    beside: int = 0
     rate: float = 1e-3
     discount: float = 1.0
 
+    @property
+    def count(self) -> int:
+        """Designs beside each other."""
+        return max(1, min(self.beside or min(max(self.budget // SHARE, FEWEST), MOST), self.budget // 4))
+
     def drive(self, score: Score) -> None:
         """Learn until `score` says that the budget is spent."""
-        count = max(1, min(self.beside, self.budget // 4))
         for seed, watched in policies(self.seed, score):
             game = make_game(
-                self.space, self.kind, count, self.reward, continuous=self.continuous, steps=self.length, start=self.start, seed=seed, score=watched
+                self.space, self.kind, self.count, self.reward, continuous=self.continuous, steps=self.length, start=self.start, seed=seed, score=watched
             )
-            watched.idle = 0  # whatever it took to set up
+            watched.begin()
             self.model(StableVectorEnv(game), seed).learn(FOREVER, callback=UntilSettled(watched, PATIENCE * game.steps))
 
     def model(self, environment: StableVectorEnv, seed: int) -> Any:
@@ -125,7 +130,7 @@ class Sac(StableSearch):
 
     def model(self, environment: StableVectorEnv, seed: int) -> Any:
         return SAC(
-            "MlpPolicy", environment, learning_rate=self.rate, buffer_size=self.memory, learning_starts=8 * self.beside, batch_size=128,
+            "MlpPolicy", environment, learning_rate=self.rate, buffer_size=self.memory, learning_starts=8 * self.count, batch_size=128,
             gamma=self.discount, train_freq=1, gradient_steps=self.updates, seed=seed, device="cpu", policy_kwargs={"net_arch": [64, 64]},
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 
 import roofscape as rs
 from explorers.environments.design import make_game, make_vec_env, needed
-from explorers.environments.game import GAMES, middle
+from explorers.environments.game import GAMES, Pool, best_by, middle
 from explorers.environments.multi_agent import make_team
 from explorers.environments.reward import REWARDS, make_reward
 from explorers.environments.team import groups_of
@@ -178,6 +178,20 @@ def test_many_designs_beside_each_other_are_as_each_alone() -> None:
         apart = [game.step(actions[i : i + 1]) for i, game in enumerate(alone)]
         np.testing.assert_array_equal(seen, np.concatenate([a[0] for a in apart]))
         np.testing.assert_allclose(rewards, np.concatenate([a[1] for a in apart]), rtol=1e-12)
+
+
+def test_walks_begin_in_hollows_of_the_front_too() -> None:
+    space = find_space("serve-llama-3-70b")
+    reward = make_reward(space, np.ones(2))
+    found = scored([[0.1, 10.0], [10.0, 0.1], [5.0, 5.0], [20.0, 20.0]])  # no weights make the third the best; the first two beat it nowhere
+    places = np.arange(4)[:, None] * np.ones((1, len(space.axes)), dtype=np.int64)
+    pool = Pool.of(reward, places, found, None)
+    assert sorted(pool.places[:, 0]) == [0, 1, 2]
+    weights = np.random.default_rng(0).dirichlet(np.ones(2), 64)
+    np.testing.assert_array_equal(best_by(reward, found, weights), [int(reward(found, np.tile(w, (4, 1))).argmax()) for w in weights])
+    begun = pool.starts(reward, weights, np.full((64, len(space.axes)), 9), np.random.default_rng(1))
+    assert set(begun[:-1, 0]) == {0, 1, 2}
+    assert begun[-1, 0] == 9  # drawn, so that the pool never closes
 
 
 def test_walks_from_the_best_begin_at_the_best() -> None:

@@ -53,6 +53,31 @@ class Payoff:
         return {"objective:0": -won, FEASIBLE: np.ones(len(won), dtype=bool)}
 
 
+@needs("torch")
+def test_a_policy_has_settled_when_it_brings_next_to_nothing_new() -> None:
+    from explorers.search.learning import LEAST_NEW, WINDOW, Watched
+
+    space = find_space("h100-like-prefill")
+    generator = np.random.default_rng(0)
+    fresh = space.places(generator.permutation(space.grid_size)[: 4 * WINDOW])
+    watched = Watched(space.score)
+    watched.begin()
+    kept = 0
+    for share, settled in ((1.0, False), (LEAST_NEW * 1.5, False), (LEAST_NEW * 0.5, True)):
+        for _ in range(WINDOW // 64):
+            new = round(64 * share)
+            watched(np.concatenate([fresh[kept : kept + new], np.tile(fresh[0], (64 - new, 1))]))
+            kept += new
+        assert watched.settled(12) is settled
+        assert watched.asked == WINDOW
+        assert watched.new == WINDOW // 64 * new
+    watched.begin()  # a new policy has its chance
+    assert not watched.settled(12)
+    for _ in range(12):
+        watched(fresh[:64])
+    assert watched.settled(12)  # nothing new at all: there is no need to wait for so many
+
+
 def matrix_game(table: np.ndarray) -> DesignSpace:
     axes = tuple(Axis(f"player_{i}", f"player_{i}", "grid", tuple(float(v) for v in range(n))) for i, n in enumerate(table.shape))
     return DesignSpace("matrix game", "", axes, (objective("maximise won"),), Payoff(table))

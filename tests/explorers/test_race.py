@@ -48,6 +48,28 @@ def test_hypervolume_shares_are_those_of_the_true_front() -> None:
     assert best_found([made], reference).hypervolume == pytest.approx(study.hypervolume)
 
 
+@pytest.mark.parametrize("name", ["h100-like-decode", "pim-placement"])
+def test_a_run_that_has_found_all_that_can_be_won_ends(name: str, tmp_path: Path) -> None:
+    space = tabulated(find_space(name), tmp_path)
+    truth, reference, job = truth_of(space), space.reference_point, Job(name, "pbt", 3000, 1)
+    whole, ended = run(job, space), run(job, space, truth)
+    assert whole.share(truth, 3000, reference) == ended.share(truth, 3000, reference) == pytest.approx(1.0)
+    assert ended.evaluations < whole.evaluations
+    assert ended.at[-1] <= ended.evaluations
+    assert ended.needed(truth, reference, 0.99) == whole.needed(truth, reference, 0.99)
+    guess = replace(truth, proven="best found")  # better may exist: the run goes on
+    assert run(job, space, guess).evaluations == whole.evaluations
+
+
+def test_what_was_not_proved_in_time_is_no_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = find_space("h100-like-12-axes")
+    made = [run(Job(space.name, "random", 100, 0), space)]
+    monkeypatch.setattr("explorers.race.explore", lambda space, name: explore(space, name, settings={"seconds": 0.0}))
+    truth = truth_of(space, made)
+    assert truth.proven == "best found"
+    assert truth.best == made[0].objectives[-1, 0]
+
+
 def test_a_table_says_what_the_space_says(tmp_path: Path) -> None:
     space = find_space("pim-placement")
     made = tabulated(space, tmp_path)
@@ -76,7 +98,7 @@ def test_a_race_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mon
     lines = kept.read_text(encoding="utf-8").splitlines()
     kept.write_text(lines[0] + "\n" + lines[1][:40], encoding="utf-8")  # killed while it wrote the second
     made: list[Job] = []
-    monkeypatch.setattr("explorers.race.run", lambda job, space: (made.append(job), run(job, space))[1])
+    monkeypatch.setattr("explorers.race.run", lambda job, space, truth: (made.append(job), run(job, space, truth))[1])
     resumed = race([SPACE], ["random", "genetic"], (20, 60), seeds=3, folder=tmp_path)
     assert len(made) == 2 * 2 * 3 - 1
     for one, other in zip(whole.entries, resumed.entries, strict=True):
