@@ -24,7 +24,7 @@ import numpy as np
 from explorers.exactness import can_be_proved
 from explorers.pareto import hypervolume, not_dominated
 from explorers.run import ENOUGH, Job, Ledger, Run, Truth, best_found, run
-from explorers.search.exact import GAP
+from explorers.search.exact import GAP, SECONDS
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, SpaceError
 from explorers.study import explore
@@ -40,7 +40,7 @@ AHEAD = 2  # runs a process that wait for it
 Progress = Callable[[int, int, str], None]
 
 
-def truth_of(space: DesignSpace, runs: Sequence[Run] = ()) -> Truth:
+def truth_of(space: DesignSpace, runs: Sequence[Run] = (), seconds: float = SECONDS) -> Truth:
     """The optimum and the front's hypervolume: by trying all, by proof, or the best that any run found where neither is at hand in minutes."""
     if isinstance(space, TabulatedSpace) and space.table is not None:
         objectives = space.table.objectives[space.table.feasible]
@@ -48,7 +48,7 @@ def truth_of(space: DesignSpace, runs: Sequence[Run] = ()) -> Truth:
         return Truth(float(objectives[:, 0].min()) if len(objectives) else np.nan, hypervolume(objectives, space.reference_point), "exhaustive")
     if space.grid_size <= TRIED_WHOLE and not runs:
         study, how = explore(space, "exhaustive"), "exhaustive"
-    elif can_be_proved(space) and (study := explore(space, "exact")).gap is not None and study.gap <= GAP:
+    elif can_be_proved(space) and (study := explore(space, "exact", settings={"seconds": seconds})).gap is not None and study.gap <= GAP:
         how = "exact"
     else:  # nothing is proven, or the time for it was up
         return best_found(list(runs), space.reference_point)
@@ -180,12 +180,12 @@ def race(
     return Race(tuple(entries), truths, tuple(budgets))
 
 
-def kept_truth(space: DesignSpace, runs: Sequence[Run], folder: Path) -> Truth:
+def kept_truth(space: DesignSpace, runs: Sequence[Run], folder: Path, seconds: float = SECONDS) -> Truth:
     """The truth of a space, from a folder where it was proved before."""
     file = folder / f"{space.name}-{fingerprint(space)}.json"
     if file.is_file():
         return Truth(**json.loads(file.read_text(encoding="utf-8")))
-    found = truth_of(space, runs)
+    found = truth_of(space, runs, seconds)
     if found.proven == "exact":
         write_whole(file, json.dumps(asdict(found)).encode())
     return found
