@@ -23,7 +23,7 @@ MATRIX_FP32 = {
 }  # fmt: skip
 ON_MATRIX_UNITS, IN_FP32 = ("gemm_16bit", "gemm_16bit_eager", "gemm_narrow", "bmm_16bit"), ("gemm_fp32", "linear_fp32", "bmm_fp32")
 PREFILL = {
-    "fixed_clk": 10000.0, "cta_clk": 2000.0, "matrix_eff": 0.75, "fp8_share": 0.75, "softmax": 0.5, "stage_tiles": 3.0, "tail": 0.5, "dram_eff": 0.8,
+    "fixed_clk": 10000.0, "cta_clk": 2000.0, "matrix_eff": 0.75, "fp8_share": 0.75, "softmax": 1.0, "stage_tiles": 3.0, "tail": 0.5, "dram_eff": 0.8,
     "l2_eff": 0.8, "serial": 0.3, "cast_clk": 4000.0, "odd_clk": 4000.0, "window_clk": 2000.0, "mask_clk": 0.05, "wide": 300000.0, "narrow": 1.5,
 }  # fmt: skip
 DECODE = {

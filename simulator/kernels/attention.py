@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from hardware_specs.schema import KernelEngine
-from magnitudes.arrays import Real, ceil, equal, floor, maximum, minimum, where
+from magnitudes.arrays import Real, ceil, equal, floor, maximum, minimum, sqrt, where
 from magnitudes.datatypes import by_format, is_narrow
 from simulator.calibration import derived, table
 from simulator.cost import fastest
 from simulator.kernels.cache import byte_s
+from simulator.kernels.heat import cooling_s
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
@@ -254,6 +255,7 @@ def _prefill_parts(operator: Attention, machine: Machine, timing: Timing, reuse:
     """Many queries a sequence: blocks of query rows walk over the keys in their reach, a triangle or a band with ragged edges."""
     c = prefill_library(name, machine.chip.generation)
     compute_s = _walk_s(operator, machine, c, name)
+    compute_s = compute_s + cooling_s(operator, compute_s, machine, reuse)
     stream_byte = operator.byte + _widened_byte(operator)
     parts: dict[str, Real] = {"matrix": compute_s}
     parts[machine.memory.name] = stream_byte * byte_s(maximum(stream_byte, reuse.activation_byte), machine, c.dram_eff, c.l2_eff)
@@ -291,7 +293,8 @@ def _walk_s(operator: Attention, machine: Machine, c: PrefillLibrary, name: str)
     if not c.compiled:  # idle multiprocessors take a part of the keys
         split = maximum(1.0, floor(1.0 / fill))
         longest_keys = maximum(longest_keys / split, minimum(longest_keys, 4.0 * key_block))
-    key_clk = tile * (4.0 * operator.head_dim / _flop_per_clk(operator, machine, c, tile) + _softmax_clk(machine, c))
+    matrix_clk, softmax_clk = 4.0 * operator.head_dim / _flop_per_clk(operator, machine, c, tile), _softmax_clk(machine, c)
+    key_clk = tile * sqrt(matrix_clk * matrix_clk + softmax_clk * softmax_clk)
     longest_clk, mean_clk = longest_keys * key_clk, mean_keys * key_clk
     if c.compiled and operator.window is not None:  # tiles outside the window are skipped, their masks are not
         mask_clk = tile * c.mask_clk * operator.kv_len

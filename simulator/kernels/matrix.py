@@ -294,11 +294,11 @@ def _least_joule(p: Product) -> Real:
     flop = p.operator.matrix_flop / structured_gain(p.operator, p.machine)
     clocks = flop / whole_flop_per_clock(p.machine, p.operator.a)
     switched = 1e-12 * (p.how.pj_per_flop * energy_scale(p.machine) * flop + c["pj_per_byte"] * p.memory_byte)
-    joule: Real = switched + c["joule_per_m2_clock"] * density(p.machine) * _area_m2(p.machine) * clocks
+    joule: Real = switched + c["joule_per_m2_clock"] * density(p.machine) * area_m2(p.machine) * clocks
     return joule
 
 
-def _area_m2(machine: Machine) -> Real:
+def area_m2(machine: Machine) -> Real:
     """Area of all compute dies."""
     if machine.chip.area_m2 is not None:
         return machine.chip.area_m2
