@@ -16,6 +16,7 @@ from simulator.calibration import derived, table
 from simulator.cost import fastest
 from simulator.kernels.cache import byte_s
 from simulator.kernels.heat import cooling_s
+from simulator.kernels.matrix_width import issued, width
 from simulator.kernels.timing import Timing
 from simulator.machine import Machine
 from simulator.reuse import Reuse
@@ -338,7 +339,7 @@ def _flop_per_clk(operator: Attention, machine: Machine, c: PrefillLibrary, tile
     accumulators of a wide head crowd the registers, and they gain only a part of a narrow format's peak.
     """
     engine = _engine(machine)
-    peak = c.matrix_eff * machine.matrix_flop_per_s(operator.element) / (engine.multiprocessors * engine.clock_hz)
+    peak = issued(c.matrix_eff, width(machine, operator.element)) * machine.matrix_flop_per_s(operator.element) / (engine.multiprocessors * engine.clock_hz)
     if c.compiled:
         share = by_format(operator.element, lambda o: c.narrow / 2.0 if is_narrow(o) else 1.0)
         gain = by_format(operator.element, lambda o: c.narrow if is_narrow(o) else 1.0)

@@ -10,7 +10,8 @@ from magnitudes.arrays import Real, maximum, sqrt
 from magnitudes.datatypes import by_format
 from simulator.calibration import table
 from simulator.kernels.matrix import CALM_HZ, area_m2
-from simulator.kernels.matrix_library import density, energy_scale, is_persistent, usual_hz
+from simulator.kernels.matrix_library import density, energy_scale, is_persistent
+from simulator.kernels.matrix_width import rated_hz, whole_flop_per_clock
 from simulator.machine import Machine
 from simulator.reuse import Reuse
 from workloads.operator import Attention
@@ -24,12 +25,12 @@ def cooling_s(operator: Attention, busy_s: Real, machine: Machine, reuse: Reuse)
     if chip.tdp_w is None or operator.matrix_flop is None:
         return 0.0
     flop = operator.matrix_flop
-    full_s = flop / machine.matrix_flop_per_s(operator.element)
     narrowed = by_format(operator.element, lambda o: o.bits / WIDE_BITS)
     pj_per_flop = c["pj_per_flop"]["async" if is_persistent(chip.generation) else "register"] * narrowed
-    joule = 1e-12 * pj_per_flop * energy_scale(machine) * flop + c["joule_per_m2_clock"] * density(machine) * area_m2(machine) * full_s * usual_hz(machine)
+    clocks = flop / whole_flop_per_clock(machine, operator.element)
+    joule = 1e-12 * pj_per_flop * energy_scale(machine) * flop + c["joule_per_m2_clock"] * density(machine) * area_m2(machine) * clocks
     at_rest_s = joule / chip.tdp_w
-    calm_s = full_s * usual_hz(machine) / CALM_HZ
+    calm_s = flop / machine.matrix_flop_per_s(operator.element) * rated_hz(machine) / CALM_HZ
     deficit_s = maximum(0.0, maximum(at_rest_s, sqrt(at_rest_s * calm_s)) - busy_s * (1.0 + reuse.spare))
     around_s = busy_s + reuse.busy_s
     added_s: Real = deficit_s * around_s / (around_s + c["throttle_s"])
