@@ -6,6 +6,9 @@ the same place, space, explorer and seed works on one study.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,11 @@ from explorers.space.file import space_tree
 from explorers.space.space import DesignSpace
 from explorers.store import space_hash
 from magnitudes.errors import InputError
-from magnitudes.files import check_writable
+from magnitudes.files import check_writable, reason
 
 SPACE_HASH = "space_hash"
 IS_URL = "://"
+TAIL = 1 << 16  # bytes of a journal that are looked through at once
 
 
 def open_study(place: str, space: DesignSpace, explorer: str, seed: int, sampler: Any) -> Any:
@@ -54,16 +58,60 @@ def open_study(place: str, space: DesignSpace, explorer: str, seed: int, sampler
     return study
 
 
+@contextmanager
+def kept_whole(place: str) -> Iterator[None]:
+    """A place that can no longer be written is named with what to do; what was told before is kept.
+
+    Raises
+    ------
+    InputError
+    """
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except (OSError, StorageInternalError) as error:
+        raise InputError(f"cannot write {_shown(place)}: {reason(error)}; what was told is kept: make room and run the same command again to go on") from error
+
+
 def _storage(place: str) -> Any:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
     if IS_URL in place:
         return place
     check_writable(place)
     if Path(place).is_dir():
         raise InputError(f"{place} is a folder; --study takes a journal's path, such as {place}/studies.journal, or a database's URL")
-    return JournalStorage(JournalFileBackend(place))
+    path = Path(place).absolute()  # its lock is a link beside it, which leads nowhere from a relative path
+    lock = JournalFileSymlinkLock(str(path))
+    _drop_torn_line(path, lock)
+    return JournalStorage(JournalFileBackend(str(path), lock))
+
+
+def _drop_torn_line(path: Path, lock: Any) -> None:
+    """Cut off a line that a killed writer, or a full disk, left without its end: whatever came behind it could not be read."""
+    if not path.is_file() or _whole_byte(path) == path.stat().st_size:
+        return
+    lock.acquire()  # whoever writes now ends the line first
+    try:
+        os.truncate(path, _whole_byte(path))
+    finally:
+        lock.release()
+
+
+def _whole_byte(path: Path) -> int:
+    """Where the last whole line of a file ends."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - TAIL)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
 
 
 def _shown(place: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from explorers.base import EXPLORERS, SOLVERS, build, explorer_names, loaded
 from explorers.diagnosis import conflict, missing_figures
+from explorers.kept_study import kept_whole
 from explorers.pareto import Front, hypervolume
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, Places, Scores
@@ -266,10 +267,8 @@ def explore(
     start = time.perf_counter()
     explorer = build(with_, space, seed, budget, settings, kept)
     log = EvaluationLog(space, min(budget, space.size), enough)
-    if hasattr(explorer, "drive"):
-        _driven(explorer, log, progress)
-    else:
-        _asked(explorer, log, progress)
+    with kept_whole(kept) if kept else nullcontext():
+        (_driven if hasattr(explorer, "drive") else _asked)(explorer, log, progress)
     seconds = time.perf_counter() - start
     note = (
         "" if log.count == log.budget else f"stopped after {log.count} distinct designs: {'nothing better exists' if log.won else 'nothing new was asked for'}"

@@ -52,7 +52,7 @@ def whole(path: str | Path, remedy: str = "free some space or choose another pla
         unfinished.replace(target)
     except OSError as failed:
         unfinished.unlink(missing_ok=True)
-        raise error(f"cannot write {path}: {_reason(failed)}; {remedy}") from failed
+        raise error(f"cannot write {path}: {reason(failed)}; {remedy}") from failed
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
@@ -90,7 +90,7 @@ def check_writable(path: str | Path | None) -> None:
         if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
             raise InputError(f"cannot write {path}: no permission; choose another place")
     except (OSError, RuntimeError) as error:  # a name too long to ask about, links that lead to each other
-        raise InputError(f"cannot write {path}: {_reason(error)}; choose another place") from error
+        raise InputError(f"cannot write {path}: {reason(error)}; choose another place") from error
 
 
 def _to_disk(path: Path) -> None:
@@ -99,7 +99,8 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _reason(failed: Exception) -> str:
+def reason(failed: Exception) -> str:
+    """Why something could not be written, as people say it."""
     if isinstance(failed, OSError) and failed.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full"
     return getattr(failed, "strerror", None) or str(failed).splitlines()[0]

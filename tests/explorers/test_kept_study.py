@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +29,68 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, with_: str) -> None:
     assert np.array_equal(whole.places[:20], begun.places)
     again = kept(tmp_path / "s.journal", 40, with_)
     assert np.array_equal(again.places, whole.places)
+
+
+@pytest.mark.parametrize("torn", [1, 17, 100])
+def test_a_line_that_a_killed_writer_left_is_cut_off(tmp_path: Path, torn: int) -> None:
+    """Twice: what is written behind a torn line must be readable, too."""
+    place = tmp_path / "s.journal"
+    begun = kept(place, 20)
+    place.write_bytes(place.read_bytes()[:-torn])
+    again = kept(place, 24)
+    assert again.evaluations == 24
+    assert np.array_equal(again.places[:19], begun.places[:19])
+    assert kept(place, 28).evaluations == 28
+
+
+def test_a_journal_of_nothing_but_a_torn_line_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "s.journal").write_bytes(b'{"op_code":0,"work')
+    assert kept(tmp_path / "s.journal", 12).evaluations == 12
+
+
+def test_a_lock_of_a_killed_writer_is_found_from_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is a link to the journal: it has to lead there, or waiting for it would never end."""
+    from optuna.storages.journal import JournalFileBackend
+
+    locks = []
+    monkeypatch.chdir(tmp_path)
+    Path("deep").mkdir()
+    monkeypatch.setattr(JournalFileBackend, "__init__", _remembering(JournalFileBackend.__init__, locks))
+    kept(Path("deep/s.journal"), 11)
+    locks[0].acquire()
+    try:
+        assert Path("deep/s.journal.lock").resolve() == (tmp_path / "deep" / "s.journal")
+        assert Path("deep/s.journal.lock").exists()
+    finally:
+        locks[0].release()
+
+
+def _remembering(init: Any, locks: list[Any]) -> Any:
+    def wrapped(self: Any, path: str, lock: Any = None) -> None:
+        locks.append(lock)
+        init(self, path, lock)
+
+    return wrapped
+
+
+def test_a_full_disk_is_named_and_the_study_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from optuna.storages.journal import JournalFileBackend
+
+    place, real, calls = tmp_path / "s.journal", JournalFileBackend.append_logs, []
+
+    def fills_up(self: Any, logs: Any) -> None:
+        calls.append(logs)
+        if len(calls) == 60:
+            with place.open("ab") as file:
+                file.write(b'{"half')
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, logs)
+
+    with monkeypatch.context() as full:
+        full.setattr(JournalFileBackend, "append_logs", fills_up)
+        with pytest.raises(InputError, match="the disk is full; what was told is kept"):
+            kept(place, 30)
+    assert kept(place, 30).evaluations == 30
 
 
 def test_a_new_kept_study_is_the_one_in_memory(tmp_path: Path) -> None:
