@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from explorers.space.expression import Expression, expression
 from explorers.space.space import FEASIBLE
 from explorers.store import Store, open_store
 from magnitudes.errors import InputError
+from magnitudes.files import whole
 from magnitudes.names import NameMiss, nearest
 
 LARGE_IS_GOOD = ("throughput_token_per_s", "throughput_image_per_s", "throughput_sample_per_s")
@@ -22,7 +25,6 @@ _SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "="}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _FUNCTIONS = {"min": "least", "max": "greatest", "ceil": "ceil", "floor": "floor", "sqrt": "sqrt", "exp": "exp", "log": "ln"}
 BATCH = 1 << 18
-MOST_ROWS = 1_000_000
 
 
 def query(
@@ -61,36 +63,62 @@ def query(
     InputError
         If the folder holds no results yet, a column does not exist, or the formula cannot be read.
     """
+    asked = _asked(store, condition, pareto, order, infeasible=infeasible)
+    bounded = "" if limit is None or pareto else f" LIMIT {int(limit)}"
+    with _refused():
+        return _connection().execute(asked + bounded).df()
+
+
+def write_csv(
+    store: Store | str | Path,
+    path: str | Path,
+    condition: str | None = None,
+    *,
+    pareto: Sequence[str] = (),
+    order: str | None = None,
+    infeasible: bool = False,
+) -> None:
+    """All rows of a question as a file of comma-separated values, whole or not at all; they never are in memory together.
+
+    Raises
+    ------
+    InputError
+        As `query`, or if the file cannot be written.
+    """
+    asked = _asked(store, condition, pareto, order, infeasible=infeasible)
+    with whole(path) as unfinished:
+        name = str(unfinished).replace("'", "''")
+        _execute(f"COPY ({asked}) TO '{name}' (FORMAT csv, HEADER)")
+
+
+def _asked(store: Store | str | Path, condition: str | None, pareto: Sequence[str], order: str | None, *, infeasible: bool) -> str:
+    """A question in SQL; the front is looked for on the way."""
     store = store if isinstance(store, Store) else open_store(store)
     source, columns = _source(store)
+    where = _where(condition, columns, infeasible=infeasible)
+    directions = dict(_direction(p, store, columns) for p in pareto)
+    if directions:
+        rows = _front(source, where, directions)
+        where = f" WHERE row_number IN ({', '.join(str(r) for r in rows)})" if rows else " WHERE false"
+    by, sign = _direction(order or next(iter(directions), _first_objective(store)), store, columns)
+    listed = ", ".join(_quoted(c) for c in columns)
+    return f"SELECT {listed} FROM {source}{where} ORDER BY {_quoted(by)} {'ASC' if sign > 0 else 'DESC'}"
+
+
+def count(store: Store | str | Path, condition: str | None = None, *, infeasible: bool = False) -> int:
+    """How many rows fulfil a condition; of the feasible ones, if not said otherwise."""
+    source, columns = _source(store if isinstance(store, Store) else open_store(store))
+    return int(_execute(f"SELECT count(*) FROM {source}{_where(condition, columns, infeasible=infeasible)}").fetchone()[0])
+
+
+def _where(condition: str | None, columns: Sequence[str], *, infeasible: bool) -> str:
     parts = [] if infeasible else [f'"{FEASIBLE}"']
     if condition:
         asked = expression(condition)
         for name in asked.names:
             _check(name, columns)
         parts.append(sql(asked))
-    where = f" WHERE {' AND '.join(f'({p})' for p in parts)}" if parts else ""
-    directions = dict(_direction(p, store, columns) for p in pareto)
-    if directions:
-        rows = _front(source, where, directions)
-        where = f" WHERE row_number IN ({', '.join(str(r) for r in rows)})" if rows else " WHERE false"
-    by, sign = _direction(order or next(iter(directions), _first_objective(store)), store, columns)
-    ordering = f" ORDER BY {_quoted(by)} {'ASC' if sign > 0 else 'DESC'}" if by in columns else ""
-    listed = ", ".join(_quoted(c) for c in columns)
-    bounded = "" if limit is None or directions else f" LIMIT {int(limit)}"
-    return _execute(f"SELECT {listed} FROM {source}{where}{ordering}{bounded}").df()
-
-
-def count(store: Store, condition: str | None = None) -> int:
-    """How many feasible rows fulfil a condition."""
-    source, columns = _source(store)
-    parts = [f'"{FEASIBLE}"']
-    if condition:
-        asked = expression(condition)
-        for name in asked.names:
-            _check(name, columns)
-        parts.append(f"({sql(asked)})")
-    return int(_execute(f"SELECT count(*) FROM {source} WHERE {' AND '.join(parts)}").fetchone()[0])
+    return f" WHERE {' AND '.join(f'({p})' for p in parts)}" if parts else ""
 
 
 def sql(asked: Expression) -> str:
@@ -118,6 +146,8 @@ def _sql(tree: ast.expr) -> str:
             sides = [a, *others]
             pairs = zip(ops, sides, sides[1:], strict=False)
             return "(" + " AND ".join(f"{_sql(x)} {_SIGNS[type(o)]} {_sql(y)}" for o, x, y in pairs) + ")"
+        case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
+            return f"(CASE WHEN {_sql(condition)} THEN {_sql(a)} ELSE {_sql(b)} END)"
         case ast.Call(func=ast.Name(id=name), args=arguments) if name in _FUNCTIONS:
             return f"{_FUNCTIONS[name]}({', '.join(_sql(a) for a in arguments)})"
     return _quoted(ast.unparse(tree))
@@ -139,13 +169,32 @@ def _source(store: Store) -> tuple[str, list[str]]:
 
 
 def _execute(text: str) -> Any:
-    return _connection().execute(text)
+    with _refused():
+        return _connection().execute(text)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What the database refuses is said in a line.
+
+    Raises
+    ------
+    InputError
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:  # a name compared with a number, a part that is damaged, a full disk
+        what = "a file cannot be read or written" if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) else "no answer to that question"
+        raise InputError(f"{what}: {str(error).partition(chr(10))[0]}") from error
 
 
 def _connection() -> Any:
     import duckdb
 
     connection = duckdb.connect()
+    connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}'")  # where rows go that do not fit into memory while they are sorted
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")
     return connection
@@ -154,13 +203,13 @@ def _connection() -> Any:
 def _front(source: str, where: str, directions: dict[str, float]) -> list[int]:
     """Row numbers of the front, found batch by batch."""
     listed = ", ".join(_quoted(n) for n in directions)
-    reader = _connection().sql(f"SELECT row_number, {listed} FROM {source}{where}").to_arrow_reader(BATCH)
     front = Front.empty(1, len(directions))
-    for batch in reader:
-        rows = batch.column(0).to_numpy(zero_copy_only=False)[:, None].astype(np.int64)
-        figures = np.column_stack([batch.column(i + 1).to_numpy(zero_copy_only=False).astype(np.float64) * s for i, s in enumerate(directions.values())])
-        known = ~np.isnan(figures).any(axis=1)
-        front.merge(rows[known], figures[known])
+    with _refused():
+        for batch in _connection().sql(f"SELECT row_number, {listed} FROM {source}{where}").to_arrow_reader(BATCH):
+            rows = batch.column(0).to_numpy(zero_copy_only=False)[:, None].astype(np.int64)
+            figures = np.column_stack([batch.column(i + 1).to_numpy(zero_copy_only=False).astype(np.float64) * s for i, s in enumerate(directions.values())])
+            known = ~np.isnan(figures).any(axis=1)
+            front.merge(rows[known], figures[known])
     return [int(r) for r in front.places[:, 0]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from explorers.query import query
+from explorers.query import count, query, write_csv
 from explorers.store import open_store
 from magnitudes.errors import InputError
 from magnitudes.files import check_writable, write_whole
@@ -20,14 +20,19 @@ def run(options: argparse.Namespace) -> None:
     if options.trajectories:
         _write_trajectories(options)
         return
-    limit = None if options.csv or options.html else options.limit
-    rows = query(store, options.condition, pareto=options.pareto, order=options.order, limit=limit, infeasible=options.all)
     if options.csv:
-        write_whole(options.csv, rows.to_csv(index=False))
+        write_csv(store, options.csv, options.condition, pareto=options.pareto, order=options.order, infeasible=options.all)
+    limit = options.limit
+    if options.html:
+        from roofscape.report.exploration_page import MOST_ROWS
+
+        limit = max(limit, MOST_ROWS)
+    rows = query(store, options.condition, pareto=options.pareto, order=options.order, limit=limit, infeasible=options.all)
     if options.html:
         from roofscape.report.exploration_page import query_page
 
-        write_whole(options.html, query_page(store, rows, options.condition, [p.partition(":")[0] for p in options.pareto]))
+        found = len(rows) if options.pareto else count(store, options.condition, infeasible=options.all)
+        write_whole(options.html, query_page(store, rows, options.condition, [p.partition(":")[0] for p in options.pareto], found))
     if not options.pareto:
         rows = rows.head(options.limit)
     if options.json:

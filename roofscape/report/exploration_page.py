@@ -52,7 +52,7 @@ def exploration_page(space: DesignSpace, studies: Sequence[Study]) -> str:
     return whole(f"Exploring {space.name}", "\n".join(body), store)
 
 
-def query_page(results: Results, rows: Any, condition: str | None, columns: Sequence[str]) -> str:
+def query_page(results: Results, rows: Any, condition: str | None, columns: Sequence[str], found: int | None = None) -> str:
     """Rows of a results folder.
 
     Parameters
@@ -62,11 +62,14 @@ def query_page(results: Results, rows: Any, condition: str | None, columns: Sequ
     condition : str, optional
     columns : sequence of str
         The columns of a front, drawn where there are two or more.
+    found : int, optional
+        How many rows there are, if `rows` are the first of more.
     """
+    found = len(rows) if found is None else found
     store, space = Store(), results.space
     axes = {a.name: a for a in space.axes}
     asked = condition or "all feasible designs"
-    body = [element("header", text("h1", f"Results of {space.name}") + text("p", f"{asked} · {len(rows):,} rows", class_="faint"))]
+    body = [element("header", text("h1", f"Results of {space.name}") + text("p", f"{asked} · {found:,} rows", class_="faint"))]
     if len(columns) > 1 and len(rows):
         drawn = rows.iloc[:: max(1, len(rows) // MOST_POINTS)]
         labels = [", ".join(f"{a} {shown(axes[a], row[a])}" for a in axes) for row in drawn.to_dict(orient="records")]
@@ -74,7 +77,7 @@ def query_page(results: Results, rows: Any, condition: str | None, columns: Sequ
         figure = rows_figure(np.asarray(drawn[pair[0]], dtype=float), np.asarray(drawn[pair[1]], dtype=float), pair, labels)
         body.append(section("Front", store.figure(figure, "rows in two columns")))
     cells = [[shown(axes[n], v) if n in axes else _cell(v) for n, v in r.items()] for r in rows.head(MOST_ROWS).to_dict(orient="records")]
-    more = f"The first {MOST_ROWS} of {len(rows):,}; --csv writes all." if len(rows) > MOST_ROWS else ""
+    more = f"The first {MOST_ROWS} of {found:,}; --csv writes all." if found > MOST_ROWS else ""
     body.append(section("Designs", table(list(rows.columns), cells, range(len(rows.columns))), more, class_="long"))
     body.append(text("footer", f"roofscape {__version__}."))
     return whole(f"Results of {space.name}", "\n".join(body), store)

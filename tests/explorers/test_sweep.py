@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from explorers import store as stores
 from explorers.pareto import not_dominated
-from explorers.query import count, query
+from explorers.query import count, query, write_csv
 from explorers.space.catalog import find_space
 from explorers.space.file import read_space, space_tree
 from explorers.store import StoreError, open_store
@@ -151,6 +153,50 @@ def test_wrong_questions_are_refused(whole: Path) -> None:
         query(store, pareto=["tpot_s:up"])
     with pytest.raises(InputError, match="unknown function"):
         query(store, "system('x') < 1")
+
+
+def test_all_rows_are_written_without_being_in_memory_together(whole: Path, tmp_path: Path) -> None:
+    """The same rows as the table has; a file that cannot be written leaves nothing."""
+    store, file = open_store(whole), tmp_path / "rows.csv"
+    rows = query(store, "tpot_s < 0.0155", order="tpot_s", limit=None)
+    write_csv(store, file, "tpot_s < 0.0155", order="tpot_s")
+    read = pd.read_csv(file)
+    assert list(read.columns) == list(rows.columns) and len(read) == len(rows) == count(store, "tpot_s < 0.0155")
+    np.testing.assert_array_equal(read["tpot_s"], rows["tpot_s"])
+    np.testing.assert_array_equal(np.sort(read["peak_w"]), np.sort(rows["peak_w"]))
+    front = tmp_path / "front.csv"
+    write_csv(store, front, pareto=["tpot_s", "peak_w"])
+    assert len(pd.read_csv(front)) == len(query(store, pareto=["tpot_s", "peak_w"]))
+    with pytest.raises(InputError, match="cannot write"):
+        write_csv(store, tmp_path / "none" / "rows.csv")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["front.csv", "rows.csv"]
+
+
+def test_a_page_of_many_rows_is_told_how_many_there_are(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from roofscape.cli import main
+    from roofscape.commands import query as command
+
+    asked: list[int] = []
+    monkeypatch.setattr(command, "query", lambda *a, **k: asked.append(k["limit"]) or query(*a, **k))
+    assert main(["query", str(whole), "--html", str(tmp_path / "p.html"), "--limit", "3"]) == 0
+    page = (tmp_path / "p.html").read_text()
+    found = count(open_store(whole))
+    assert f"{found:,} rows" in page and f"The first 500 of {found:,}; --csv writes all." in page
+    assert asked == [500]  # never all of them
+
+
+def test_what_a_question_cannot_ask_is_said(whole: Path, tmp_path: Path) -> None:
+    store = open_store(whole)
+    with pytest.raises(InputError, match="no answer to that question"):
+        query(store, "tpot_s == 'fast'")
+    assert count(store, "where(tpot_s < 0.0155, 1, 0) == 1") == count(store, "tpot_s < 0.0155")
+    broken = tmp_path / "broken"
+    shutil.copytree(whole, broken)
+    (broken / "part-000001.parquet").write_bytes(b"PAR1 is not all")
+    with pytest.raises(InputError, match="cannot be read"):
+        query(broken, "tpot_s < 1")
 
 
 def test_a_notebook_sweeps_and_asks(tmp_path: Path) -> None:
