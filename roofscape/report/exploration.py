@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.text import Text
 
 from explorers.base import EXPLORERS, loaded
+from explorers.comparison import compared
 from explorers.space.axis import Axis
 from explorers.space.feasibility import Feasibility, Share
 from explorers.space.space import DesignSpace
@@ -67,6 +69,9 @@ def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     columns = ["explorer", "seed", "designs", "seconds", *(o.text for o in space.objectives), "front", "hypervolume", "gap"]
     rows = [row_of(s) for s in studies]
     show_table(f"{space.name}: {space.size:.3g} designs", columns, rows)
+    if len(studies) > 1:
+        console().print()
+        show_table("explorers beside each other", COMPARED, compared_rows(studies))
     best = best_of(studies)
     if best is None or best.best is None:
         return
@@ -77,6 +82,24 @@ def show_studies(space: DesignSpace, studies: Sequence[Study]) -> None:
     show_table("best design", ["axis", "value"], [[name, shown(axes[name], value)] for name, value in best.best["design"].items()])
     console().print()
     show_table("what it comes to", ["figure", "value"], [[name, f"{value:.6g}"] for name, value in best.best["figures"].items()])
+
+
+COMPARED = ["explorer", "seeds", "share of the best", "95 %", "designs to 95 % of it", "ms a design"]
+
+
+def compared_rows(studies: Sequence[Study]) -> list[list[str]]:
+    """Explorers over their seeds, the best first, in the columns of `COMPARED`."""
+    return [
+        [
+            c.explorer,
+            str(c.seeds),
+            f"{c.share:.1%}",
+            f"{c.low:.1%} to {c.high:.1%}",
+            "proof" if np.isnan(c.needed) else "not reached" if np.isinf(c.needed) else f"{c.needed:,.0f}",
+            f"{c.design_s * 1e3:.3g}",
+        ]
+        for c in compared(studies)
+    ]
 
 
 def best_of(studies: Sequence[Study]) -> Study | None:

@@ -11,12 +11,16 @@ from explorers.space.space import DesignSpace
 from explorers.store import Store as Results
 from explorers.study import Study
 from roofscape import __version__
-from roofscape.report.exploration import best_of, row_of, shown
+from roofscape.report.exploration import COMPARED, best_of, compared_rows, row_of, shown
 from roofscape.report.figures.exploration import convergence_figure, front_figure, rows_figure
 from roofscape.report.html import element, section, table, text
 from roofscape.report.page import Store, whole
 
 MOST_ROWS, MOST_POINTS = 500, 5000
+BESIDE = (
+    "Medians over the seeds of the share of what all of them won together (with exact or exhaustive among them, of the truth), with bootstrap intervals. "
+    "Ranks over several spaces, with a critical difference: explore SPACE,SPACE --race."
+)
 
 
 def exploration_page(space: DesignSpace, studies: Sequence[Study]) -> str:
@@ -45,6 +49,8 @@ def exploration_page(space: DesignSpace, studies: Sequence[Study]) -> str:
     body.append(section("How fast", store.figure(convergence_figure(space, studies), "best objective against evaluations"), note))
     if len(space.objectives) > 1:
         body.append(section("Fronts", store.figure(front_figure(space, studies), "fronts in the first two objectives")))
+    if len(studies) > 1:
+        body.append(section("Explorers beside each other", table(COMPARED, compared_rows(studies), range(1, len(COMPARED))), BESIDE))
     columns = ["explorer", "seed", "designs", "seconds", *(o.text for o in space.objectives), "front", "hypervolume", "gap"]
     body.append(section("Runs", table(columns, [row_of(s) for s in studies], range(1, len(columns))), class_="long"))
     limits = ", ".join(c.text for c in space.constraints) or "none"
