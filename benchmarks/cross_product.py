@@ -18,7 +18,7 @@ from functools import partial
 
 from hardware_specs.catalog import chip_names
 from roofscape.testing import check_pair
-from workloads.catalog import model_names
+from workloads.shipped import model_names
 
 ROUNDING = 1e-9
 

@@ -11,8 +11,8 @@ import time
 
 import yaml
 
-from explorers.space.catalog import find_space
-from explorers.space.file import read_space, space_tree
+from explorers.space.catalog import find_space, read_space
+from explorers.space.file import space_tree
 from explorers.space.space import DesignSpace
 from explorers.study import explore
 from explorers.sweep import sweep

@@ -28,7 +28,8 @@ from explorers.environments.design import make_game
 from explorers.environments.game import Score
 from explorers.space.catalog import find_space
 from explorers.space.goal import objective
-from explorers.space.space import FEASIBLE, DesignSpace, Scores
+from explorers.space.space import DesignSpace, Scores
+from explorers.space.statement import FEASIBLE
 from explorers.study import BudgetSpent, EvaluationLog
 from explorers.sweep import sweep
 from magnitudes.arrays import Column

@@ -29,7 +29,8 @@ from scipy.stats import mannwhitneyu
 
 from explorers.race import all_runs, kept_truth, median_interval
 from explorers.run import BEST_FOUND, Job, Run, Truth, best_found
-from explorers.space.catalog import find_space, space_names
+from explorers.space.catalog import find_space
+from explorers.space.shipped import space_names
 from explorers.space.space import DesignSpace
 from explorers.tabulated import tabulated
 from magnitudes.arrays import Column

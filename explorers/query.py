@@ -13,7 +13,7 @@ import numpy as np
 
 from explorers.pareto import Front
 from explorers.space.expression import Expression, expression
-from explorers.space.space import FEASIBLE
+from explorers.space.statement import FEASIBLE
 from explorers.store import Store, open_store
 from magnitudes.errors import InputError
 from magnitudes.files import whole

@@ -26,7 +26,8 @@ from explorers.pareto import hypervolume, not_dominated
 from explorers.run import ENOUGH, Job, Ledger, Run, Truth, best_found, run
 from explorers.search.exact import GAP, SECONDS
 from explorers.space.catalog import find_space
-from explorers.space.space import DesignSpace, SpaceError
+from explorers.space.space import DesignSpace
+from explorers.space.statement import SpaceError
 from explorers.study import explore
 from explorers.tabulated import TabulatedSpace, fingerprint, tabulated
 from magnitudes.arrays import Column

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from explorers.space.file import read_space, space_tree
-from explorers.space.space import FEASIBLE, DesignSpace, Places, Scores
+from explorers.space.catalog import read_space
+from explorers.space.file import space_tree
+from explorers.space.space import DesignSpace, Places, Scores
+from explorers.space.statement import FEASIBLE
 from magnitudes.errors import InputError
 from magnitudes.files import UNFINISHED, whole, write_whole
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from explorers.space.catalog import find_space
-from explorers.space.file import read_space
+from explorers.space.catalog import find_space, read_space
 from explorers.space.space import DesignSpace
 from explorers.store import Store, create_store, open_store, places_of, write_part
 from magnitudes.errors import InputError

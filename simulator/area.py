@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from hardware_specs.schema import Chip, Engine, KernelEngine, SpatialEngine
 from magnitudes.arrays import Real, largest, minimum, total
-from simulator.energy import ACCUMULATES, node_of
 from simulator.energy_tables import components
+from simulator.prices import ACCUMULATES, node_of
 from simulator.scaling import area_factor
 
 ON_DIE = ("SRAM",)  # kinds of tiers that lie on the die

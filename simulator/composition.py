@@ -14,9 +14,9 @@ from magnitudes.arrays import Real, as_float, floor, maximum, minimum, total, wh
 from magnitudes.units import show
 from simulator.calibration import table
 from simulator.cost import Cost
+from simulator.figures import PassEstimate
 from simulator.machine import Machine
 from simulator.memory import MemoryUse, TierUse
-from simulator.result import PassEstimate
 from workloads.composition import Composition
 from workloads.graph import Workload
 from workloads.operator import Residency

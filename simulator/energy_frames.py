@@ -6,8 +6,9 @@ from typing import Any
 
 from magnitudes.arrays import Real
 from simulator.area import area_parts, chip_area_m2
-from simulator.energy import node_of, static_w
+from simulator.energy import static_w
 from simulator.power import headroom, limit_note
+from simulator.prices import node_of
 from simulator.result import Estimate
 from simulator.tables import distinct_passes, row
 

@@ -12,13 +12,14 @@ from simulator.composition import expert_memory, switched, with_experts_behind
 from simulator.confidence.of_estimate import Confidence
 from simulator.cost import Cost
 from simulator.feasibility import check_phase, check_sizes, legal_cut
+from simulator.figures import PassEstimate
 from simulator.kernels.timing import Timing
 from simulator.memory import memory_use
 from simulator.offload.choice import Offload
 from simulator.placement.place import placed_costs
 from simulator.placement.places import Place, places_of
 from simulator.placement.residency import homes_of
-from simulator.result import Estimate, PassEstimate
+from simulator.result import Estimate
 from simulator.schedule import brought, chain_s, exposed, fetched, step_s
 from simulator.spatial.mappings import Mappings, check_given
 from simulator.training.exchange import beside

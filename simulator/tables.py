@@ -12,8 +12,8 @@ import numpy as np
 from magnitudes.arrays import Reader, Real, maximum, minimum, total
 from simulator.confidence.of_estimate import NEVER
 from simulator.cost import Cost, MappedRows, Placed
+from simulator.figures import TIMES, Figures, PassEstimate
 from simulator.memory import TierUse, misfit_reason
-from simulator.result import TIMES, Estimate, PassEstimate
 from workloads.operator import Fused
 from workloads.scenario import Scenario, Train
 
@@ -38,7 +38,7 @@ def row(x: Any, index: int) -> Any:
     return x
 
 
-def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
+def design_dict(estimate: Figures, index: int = 0) -> dict[str, Any]:
     """One design of an estimate with the documented keys.
 
     Returns
@@ -61,13 +61,13 @@ def design_dict(estimate: Estimate, index: int = 0) -> dict[str, Any]:
     return _design(estimate, _tree(estimate), index)
 
 
-def design_dicts(estimate: Estimate) -> list[dict[str, Any]]:
+def design_dicts(estimate: Figures) -> list[dict[str, Any]]:
     """All designs of an estimate, a dictionary each."""
     tree = _tree(estimate)
     return [_design(estimate, tree, i) for i in range(len(estimate))]
 
 
-def _tree(estimate: Estimate) -> dict[str, Any]:
+def _tree(estimate: Figures) -> dict[str, Any]:
     """The keys of a design with columns in place of numbers: computed once for all rows."""
     time_s, use = estimate.time_s, estimate.memory
     return {
@@ -91,18 +91,18 @@ def _tree(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _utilisation(estimate: Estimate) -> dict[str, Any]:
+def _utilisation(estimate: Figures) -> dict[str, Any]:
     """Of a step of training, the shares of the chips' peak that are the model's work, and all that is computed."""
     if not isinstance(estimate.scenario, Train):
         return {}
     return {"mfu": estimate.mfu, "hfu": estimate.hfu}
 
 
-def _purposes(estimate: Estimate) -> tuple[str, ...]:
+def _purposes(estimate: Figures) -> tuple[str, ...]:
     return (*MEMORY, *IN_TRAINING) if isinstance(estimate.scenario, Train) else MEMORY
 
 
-def _without(tier: dict[str, Any], estimate: Estimate) -> dict[str, Any]:
+def _without(tier: dict[str, Any], estimate: Figures) -> dict[str, Any]:
     """A tier's use by what there is to hold in a scenario."""
     return tier if isinstance(estimate.scenario, Train) else {k: v for k, v in tier.items() if k not in IN_TRAINING}
 
@@ -125,7 +125,7 @@ def _picked(x: Any, index: int) -> Any:
     return row(x, index)
 
 
-def _design(estimate: Estimate, tree: Mapping[str, Any], index: int) -> dict[str, Any]:
+def _design(estimate: Figures, tree: Mapping[str, Any], index: int) -> dict[str, Any]:
     """One design: its names, its row of the tree, and what is to be said of it."""
     found = _picked(dict(tree), index)
     names = {"model": estimate.model, "system": estimate.system, "chip": estimate.chip, "phase": estimate.scenario.phase}
@@ -134,7 +134,7 @@ def _design(estimate: Estimate, tree: Mapping[str, Any], index: int) -> dict[str
     return {**names, **how, **found, "fits": bool(found["fits"]), "feasible": bool(found["feasible"]), "reason": reason, "notes": list(estimate.notes)}
 
 
-def _reason(estimate: Estimate, index: int, fits: bool, legal: bool) -> str | None:
+def _reason(estimate: Figures, index: int, fits: bool, legal: bool) -> str | None:
     """Why a design is infeasible; None where it is not."""
     if not legal:
         return "the degrees of parallelism do not divide the model, or ask for more chips than there are"
@@ -150,7 +150,7 @@ def _fields(use: TierUse) -> dict[str, Any]:
     return {f.name: getattr(use, f.name) for f in fields(use)}
 
 
-def distinct_passes(estimate: Estimate) -> list[PassEstimate]:
+def distinct_passes(estimate: Figures) -> list[PassEstimate]:
     """One pass a phase: of decode steps at several contexts, the middle one."""
     by_phase: dict[str, list[PassEstimate]] = {}
     for p in estimate.passes:
@@ -158,7 +158,7 @@ def distinct_passes(estimate: Estimate) -> list[PassEstimate]:
     return [group[len(group) // 2] for group in by_phase.values()]
 
 
-def _intervals(estimate: Estimate) -> dict[str, Any]:
+def _intervals(estimate: Figures) -> dict[str, Any]:
     """The 90 % intervals of the figures, and whether a part that matters is like nothing measured."""
     found = {figure: estimate.interval90(figure) for figure in TIMES}
     whole = found["time_s"]
@@ -167,7 +167,7 @@ def _intervals(estimate: Estimate) -> dict[str, Any]:
     return {"interval90": ends, "extrapolated": None if whole is None else whole.extrapolated}
 
 
-def _group_tree(estimate: Estimate, p: PassEstimate, kind: str) -> dict[str, Any]:
+def _group_tree(estimate: Figures, p: PassEstimate, kind: str) -> dict[str, Any]:
     """All operators of a kind in one pass: their time together, whose errors are neither one nor independent."""
     costs = [(c, maximum(c.total_s, NEVER)) for c in p.costs if c.operator.kind == kind]
     time_s = total(share_s for _, share_s in costs)
@@ -175,7 +175,7 @@ def _group_tree(estimate: Estimate, p: PassEstimate, kind: str) -> dict[str, Any
     return {"kind": kind, "phase": p.run.phase, "time_s": time_s, "interval90": None if own is None else (own.low_s, own.high_s)}
 
 
-def _operator_tree(estimate: Estimate, p: PassEstimate, cost: Cost) -> dict[str, Any]:
+def _operator_tree(estimate: Figures, p: PassEstimate, cost: Cost) -> dict[str, Any]:
     operator = cost.operator
     own = None if estimate.confidence is None else estimate.confidence.of_cost(cost)
     placed = cost.placed or Placed((estimate.engine,), (cost.time_s,), 0.0, {})
@@ -220,7 +220,7 @@ def _end(figure: str, end: str) -> str:
     return f"{name}_{end}_{unit}"
 
 
-def to_frame(estimate: Estimate) -> pd.DataFrame:
+def to_frame(estimate: Figures) -> pd.DataFrame:
     """A table with a row a design and a column a figure."""
     import pandas as pd
 

@@ -24,6 +24,7 @@ MODULES = {
     "simulator.cost": "what an operator costs",
     "simulator.engines": "execution models",
     "simulator.estimate": "the spine",
+    "simulator.figures": "figures of an estimate",
     "simulator.result": "estimates",
     "simulator.calibration": "coefficient files",
     "explorers.question": "questions over columns",

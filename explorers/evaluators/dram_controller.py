@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from explorers.evaluators.reading import check_number
 from explorers.space.expression import Named
-from explorers.space.space import FEASIBLE, DesignSpace, SpaceError
+from explorers.space.space import DesignSpace
+from explorers.space.statement import FEASIBLE, SpaceError
 from explorers.stream import cores
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError

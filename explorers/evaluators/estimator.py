@@ -19,7 +19,8 @@ from explorers.evaluators.reading import check_number, check_truth, section
 from explorers.question import DTYPE, FACTOR, OUTPUTS, Question, output_of
 from explorers.space.axis import Axis
 from explorers.space.expression import Named
-from explorers.space.space import FEASIBLE, DesignSpace, SpaceError
+from explorers.space.space import DesignSpace
+from explorers.space.statement import FEASIBLE, SpaceError
 from explorers.stream import evaluate
 from hardware_specs.catalog import find_system
 from hardware_specs.fields import field_values, unit_names, with_values

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from explorers.diagnosis import missing_figures
-from explorers.space.space import DesignSpace, Places, SpaceError
+from explorers.space.space import DesignSpace, Places
+from explorers.space.statement import SpaceError
 from magnitudes.arrays import Column
 
 DRAWN = 20_000

@@ -13,7 +13,8 @@ import numpy as np
 
 from explorers.space.axis import Axis
 from explorers.space.expression import Named
-from explorers.space.space import FEASIBLE, DesignSpace, Places
+from explorers.space.space import DesignSpace, Places
+from explorers.space.statement import FEASIBLE
 from magnitudes.arrays import Column, Mask
 from magnitudes.symbol import Formula, Operation, Symbol
 

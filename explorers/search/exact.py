@@ -16,7 +16,8 @@ from explorers.exactness import can_be_proved
 from explorers.proof import branch, outer
 from explorers.proof.incumbent import DRAWN, Incumbent
 from explorers.proof.region import Region, regions
-from explorers.space.space import DesignSpace, SpaceError
+from explorers.space.space import DesignSpace
+from explorers.space.statement import SpaceError
 from explorers.study import Progress, Study
 
 GAP = 1e-3

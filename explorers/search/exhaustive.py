@@ -12,7 +12,8 @@ import numpy as np
 
 from explorers.diagnosis import Missing, conflict
 from explorers.pareto import Front, not_dominated
-from explorers.space.space import DesignSpace, Places, SpaceError
+from explorers.space.space import DesignSpace, Places
+from explorers.space.statement import SpaceError
 from explorers.stream import cores
 from explorers.study import Progress, Study
 from magnitudes.arrays import Column

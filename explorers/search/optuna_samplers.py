@@ -16,7 +16,8 @@ import numpy as np
 from explorers.base import worth
 from explorers.kept_study import open_study
 from explorers.space.feasibility import all_built
-from explorers.space.space import DesignSpace, Places, Scores, SpaceError
+from explorers.space.space import DesignSpace, Places, Scores
+from explorers.space.statement import SpaceError
 from magnitudes.arrays import Column
 
 BUILT = "can be built"  # a limit beside the space's own, where some designs cannot

@@ -1,30 +1,23 @@
-"""From a name to a space: the shipped ones, or the user's own file."""
+"""From a name, a file or a text to a space."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from explorers.space.file import load_space
+from explorers.space.file import read_file, read_text
+from explorers.space.shipped import SHIPPED, file_of, space_names
 from explorers.space.space import DesignSpace
-from magnitudes.names import NameMiss, nearest
-
-SHIPPED = Path(__file__).parent.parent / "spaces"
-
-
-def space_names() -> list[str]:
-    """Names of the shipped spaces."""
-    return sorted(f.stem for f in SHIPPED.glob("*.yaml"))
 
 
 @cache
-def _shipped(name: str) -> DesignSpace:
-    return load_space(SHIPPED / f"{name}.yaml")
+def _shipped(file: Path) -> DesignSpace:
+    return DesignSpace.from_yaml(file)
 
 
 def outlines() -> list[DesignSpace]:
     """The shipped spaces as their files say them, none of whose formulas is tried: enough to tell names, axes, sizes and objectives."""
-    return [load_space(SHIPPED / f"{name}.yaml", tried=False) for name in space_names()]
+    return [read_file(file_of(name), DesignSpace, tried=False) for name in space_names()]
 
 
 def find_space(name: str | Path) -> DesignSpace:
@@ -37,9 +30,16 @@ def find_space(name: str | Path) -> DesignSpace:
     SpaceError
         With all mistakes of the file.
     """
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        return load_space(path)
-    if str(name) not in space_names():
-        raise NameMiss("space", str(name), nearest(str(name), space_names()), f"(shipped: {', '.join(space_names())}; or the path of a YAML file)")
-    return _shipped(str(name))
+    file = file_of(name)
+    return _shipped(file) if file.parent == SHIPPED else DesignSpace.from_yaml(file)
+
+
+def read_space(text: str, where: str, *, folder: Path | None = None) -> DesignSpace:
+    """A space from the text of its file; `where` is what messages call it, and files that it names are looked for in `folder` first.
+
+    Raises
+    ------
+    SpaceError
+        With all mistakes.
+    """
+    return read_text(text, where, DesignSpace, folder=folder)

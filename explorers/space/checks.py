@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from explorers.space.axis import Axis
 from explorers.space.expression import Expression
 from explorers.space.goal import Objective
-from explorers.space.space import Evaluator
+from explorers.space.statement import Evaluator
 from magnitudes.errors import InputError
 from magnitudes.names import nearest
 from magnitudes.units import parse

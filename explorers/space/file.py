@@ -1,4 +1,4 @@
-"""From a space's YAML to a `DesignSpace`, every mistake of the file at once; and back."""
+"""From a space's YAML to a `Statement` of any kind, every mistake of the file at once; and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -16,7 +16,7 @@ from explorers.space.axis import Axis
 from explorers.space.checks import cycles, name_mistakes, reference_of, tied_mistakes
 from explorers.space.expression import Expression, expression
 from explorers.space.goal import constraints, objective
-from explorers.space.space import DesignSpace, Evaluator, SpaceError
+from explorers.space.statement import Evaluator, SpaceError, Statement
 from magnitudes.errors import InputError
 from magnitudes.names import nearest
 from magnitudes.units import SHOWN, dimension_of, parse
@@ -26,9 +26,10 @@ KINDS = ("grid", "range", "log", "choice")
 AXIS_KEYS = (*KINDS, "of", "when", "otherwise", "whole")
 MOST_VALUES = 1_000_000
 Tree = dict[str, Any]
+S = TypeVar("S", bound=Statement)
 
 
-def read_space(text: str, where: str, *, tried: bool = True, folder: Path | None = None) -> DesignSpace:
+def read_text(text: str, where: str, kind: type[S], *, tried: bool = True, folder: Path | None = None) -> S:
     """A space from the text of its file.
 
     Parameters
@@ -37,6 +38,8 @@ def read_space(text: str, where: str, *, tried: bool = True, folder: Path | None
         YAML.
     where : str
         What messages call the file.
+    kind : type
+        What it is read into.
     tried : bool
         Whether the formulas are put to the evaluator, so that mistakes show at once; it is not needed to tell axes and sizes.
     folder : Path, optional
@@ -54,7 +57,7 @@ def read_space(text: str, where: str, *, tried: bool = True, folder: Path | None
     if not isinstance(tree, dict):
         raise SpaceError(f"{where}: a space is a mapping with {', '.join(KEYS)}")
     mistakes: list[str] = []
-    space = _space(tree, mistakes, folder)
+    space = _space(tree, kind, mistakes, folder)
     if tried and space is not None:
         _caught(lambda: space.problem, "", mistakes)
     if mistakes or space is None:
@@ -63,12 +66,12 @@ def read_space(text: str, where: str, *, tried: bool = True, folder: Path | None
     return space
 
 
-def _space(tree: Tree, mistakes: list[str], folder: Path | None) -> DesignSpace | None:
-    kind = str(tree.get("evaluator", "estimate"))
-    if kind not in EVALUATORS:
-        mistakes.append(f"evaluator: unknown {kind!r}; known: {', '.join(EVALUATORS)}")
+def _space(tree: Tree, kind: type[S], mistakes: list[str], folder: Path | None) -> S | None:
+    behind = str(tree.get("evaluator", "estimate"))
+    if behind not in EVALUATORS:
+        mistakes.append(f"evaluator: unknown {behind!r}; known: {', '.join(EVALUATORS)}")
         return None
-    cls = evaluator_class(kind)
+    cls = evaluator_class(behind)
     for key in tree:
         if key not in KEYS and key not in cls.KEYS:
             near = nearest(str(key), [*KEYS, *cls.KEYS])
@@ -89,7 +92,7 @@ def _space(tree: Tree, mistakes: list[str], folder: Path | None) -> DesignSpace 
     if mistakes:
         return None
     about = str(tree.get("about", ""))
-    return DesignSpace(str(tree.get("space", "space")), about, tuple(axes), tuple(goals), evaluator, tuple(limits), tied, derived, tuple(report), reference)
+    return kind(str(tree.get("space", "space")), about, tuple(axes), tuple(goals), evaluator, tuple(limits), tied, derived, tuple(report), reference)
 
 
 def _files(tree: Tree, keys: Sequence[str], folder: Path | None) -> Tree:
@@ -213,8 +216,8 @@ def _numbers(kind: str, listed: list[Any], unit: str, *, whole: bool) -> tuple[f
     return tuple(dict.fromkeys((np.round(values) if whole else values).tolist()))
 
 
-def space_tree(space: DesignSpace) -> Tree:
-    """What a space's file says: `read_space` of its YAML gives an equal space."""
+def space_tree(space: Statement) -> Tree:
+    """What a space's file says: `explorers.space.catalog.read_space` of its YAML gives an equal space."""
     tree: Tree = {"space": space.name, "about": space.about, **space.evaluator.described(), "axes": {a.name: _axis_tree(a) for a in space.axes}}
     more: Tree = {
         "tied": {p: e.text for p, e in space.tied.items()}, "let": {n: e.text for n, e in space.derived.items()},
@@ -234,14 +237,14 @@ def _axis_tree(axis: Axis) -> Tree:
     return tree
 
 
-def load_space(path: Path, *, tried: bool = True) -> DesignSpace:
-    """A space from its file, as `read_space`; files that it names are looked for beside it first.
+def read_file(path: Path, kind: type[S], *, tried: bool = True) -> S:
+    """A space from its file, as `read_text`; files that it names are looked for beside it first.
 
     Raises
     ------
     SpaceError
     """
     try:
-        return read_space(path.read_text(encoding="utf-8"), str(path), tried=tried, folder=path.resolve().parent)
+        return read_text(path.read_text(encoding="utf-8"), str(path), kind, tried=tried, folder=path.resolve().parent)
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"cannot read {path}: {error}") from None

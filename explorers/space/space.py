@@ -1,4 +1,4 @@
-"""A design space: named axes, what follows from them, what must hold, and what is wanted.
+"""A design space: the designs that a statement leaves open, counted, drawn and scored.
 
 A design is a row of *places*: for each axis, the number of the value it takes. Explorers see places only; the evaluator of the
 space turns their values into figures. Every axis is finite, so that sizes are exact and evaluations can be told apart.
@@ -8,80 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorers.space.axis import Axis
-from explorers.space.expression import Expression, Named
-from explorers.space.goal import Constraint, Objective
+from explorers.space.expression import Named
+from explorers.space.file import read_file
+from explorers.space.shipped import file_of
+from explorers.space.statement import FEASIBLE, SpaceError, Statement
 from magnitudes.arrays import Column, Mask
-from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 
 Places = NDArray[np.int64]
 """Shape (designs, axes): for each axis the number of its value."""
 
-FEASIBLE = "feasible"
 REFERENCE_DESIGNS = 2048  # drawn to find where hypervolume is measured from, if the space does not say
 MOST_MISSED = 1e9  # that a violation counts
 MOST_COUNTED = 10_000_000  # combinations of conditioning axes that are counted one by one
-
-
-class SpaceError(InputError):
-    """A space that cannot be used as it is."""
-
-
-class Problem(Protocol):
-    """What an evaluator makes of a space: its formulas, bound and ready to run."""
-
-    def run(self, values: Mapping[str, Column]) -> dict[str, Column]:
-        """Figures by name for the designs with these values of the axes: those that `DesignSpace.formulas` yields, and ``feasible``."""
-        ...
-
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the figures should know."""
-        ...
-
-
-class Evaluator(Protocol):
-    """What is behind a space: it knows which fields there are, and what they lead to.
-
-    Attributes
-    ----------
-    symbolic : bool
-        Whether its problems give formulas that can be read as intervals, besides running them.
-    """
-
-    symbolic: ClassVar[bool]
-
-    def unit(self, path: str) -> str:
-        """Name of the field that a path sets, whose suffix is its unit.
-
-        Raises
-        ------
-        NameMiss
-            If there is no such field.
-        """
-        ...
-
-    def problem(self, space: DesignSpace) -> Problem:
-        """The space's formulas, ready to run.
-
-        Raises
-        ------
-        InputError
-            If a formula reads a name that does not exist, or a value is refused.
-        """
-        ...
-
-    def described(self) -> dict[str, Any]:
-        """What a space's file says of it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,36 +74,11 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class DesignSpace:
-    """Axes, formulas over them, constraints and objectives, and the evaluator behind.
+class DesignSpace(Statement):
+    """A statement whose designs can be counted, drawn and scored.
 
-    Parameters
-    ----------
-    name, about : str
-    axes : tuple of Axis
-    objectives : tuple of Objective
-    evaluator : Evaluator
-    constraints : tuple of Constraint
-    tied : mapping of str to Expression
-        Fields that follow from axes, by path.
-    derived : mapping of str to Expression
-        Figures that formulas (and tables) use by name.
-    report : tuple of str
-        Figures of the evaluator that tables show beside derived ones and objectives.
-    reference : mapping of str to float
-        Objective -> the figure beyond which a design is worth nothing: where hypervolume is measured from.
+    Its parameters are those of `Statement`.
     """
-
-    name: str
-    about: str
-    axes: tuple[Axis, ...]
-    objectives: tuple[Objective, ...]
-    evaluator: Evaluator
-    constraints: tuple[Constraint, ...] = ()
-    tied: Mapping[str, Expression] = field(default_factory=dict)
-    derived: Mapping[str, Expression] = field(default_factory=dict)
-    report: tuple[str, ...] = ()
-    reference: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> DesignSpace:
@@ -166,14 +89,7 @@ class DesignSpace:
         InputError
             With all mistakes of the file, each with its place and the remedy.
         """
-        from explorers.space.catalog import find_space
-
-        return find_space(source)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Names of the axes."""
-        return tuple(a.name for a in self.axes)
+        return read_file(file_of(source), DesignSpace)
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -286,40 +202,6 @@ class DesignSpace:
         raise SpaceError(f"{axis.name} cannot be {given!r}; give one of {_some(axis)}")
 
     # figures
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of its figures should know, as the evaluator's law says."""
-        return tuple(self.problem.notes())
-
-    @cached_property
-    def problem(self) -> Problem:
-        """The formulas, ready to run."""
-        return self.evaluator.problem(self)
-
-    def formulas(self, read: Callable[[str], Any], *, sides: bool = False) -> dict[str, Any]:
-        """All figures of the space, by whatever reader `read` gives names in.
-
-        Keys are ``objective:N`` (minimised), ``violation:N``, and the names of reported figures; with `sides` also ``figure:N`` (an
-        objective as it is written), and of constraints ``low:N`` and ``high:N``, or ``condition:N``.
-        """
-        known: dict[str, Any] = {}
-
-        def resolve(name: str) -> Any:
-            if name in self.derived:
-                if name not in known:
-                    known[name] = self.derived[name].value(resolve)
-                return known[name]
-            return read(name)
-
-        result = {f"objective:{i}": o.figure.value(resolve) * o.sign for i, o in enumerate(self.objectives)}
-        result |= {f"violation:{i}": c.violation(resolve) for i, c in enumerate(self.constraints)}
-        result |= {name: resolve(name) for name in (*self.derived, *self.report)}
-        if sides:
-            result |= {f"figure:{i}": o.figure.value(resolve) for i, o in enumerate(self.objectives)}
-            for i, constraint in enumerate(self.constraints):
-                result |= {f"{side}:{i}": formula.value(resolve) for side, formula in constraint.parts.items()}
-        return result
 
     @cached_property
     def reference_point(self) -> Column:

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from explorers.space.space import DesignSpace, Places, SpaceError
+from explorers.space.space import DesignSpace, Places
+from explorers.space.statement import SpaceError
 from hardware_specs.catalog import find_system
 from hardware_specs.fields import field_values, unit_names
 from hardware_specs.schema import System

@@ -12,9 +12,10 @@ from typing import Any
 
 from explorers.base import EXPLORERS, SOLVERS, check_names, explorer_names, hyperparameters, loaded
 from explorers.exactness import can_be_proved
-from explorers.space.catalog import find_space, outlines, space_names
+from explorers.space.catalog import find_space, outlines
 from explorers.space.feasibility import feasibility
 from explorers.space.json_schema import space_schema
+from explorers.space.shipped import space_names
 from explorers.space.space import DesignSpace
 from explorers.space.spec import spec_of
 from explorers.study import Study, explore

@@ -9,8 +9,9 @@ from typing import Any
 from magnitudes.arrays import Real
 from magnitudes.units import show
 from roofscape.api import default_scenario
-from workloads.catalog import entry, find_model, model_names
+from workloads.catalog import entry, find_model
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import model_names
 
 
 def run(options: argparse.Namespace) -> None:

@@ -15,9 +15,9 @@ from magnitudes.datatypes import data_type
 from roofscape.reproductions.claim import Claim, number, within
 from roofscape.reproductions.shared import Shared
 from simulator.area import buffer_area_m2, multiply_add_m2, vias_area_m2
-from simulator.energy import operator_energy
 from simulator.engines import cost_law
 from simulator.machine import machine_of
+from simulator.prices import operator_energy
 from simulator.reuse import Reuse
 from simulator.scaling import area_factor
 from workloads.operator import Contraction

@@ -1,4 +1,4 @@
-"""A machine of the catalogue as a hierarchy to search mappings for: the tier before main memory is the buffer, energies are those of `simulator.energy`."""
+"""A machine of the catalogue as a hierarchy to search mappings for: the tier before main memory is the buffer, energies are those of `simulator.prices`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from math import prod
 from hardware_specs.schema import SpatialEngine, Tier
 from magnitudes.arrays import Real, as_float
 from magnitudes.datatypes import DataType
-from simulator.energy import multiply_add_j, node_of, tier_j_per_byte
 from simulator.energy_tables import components
 from simulator.machine import Machine, MachineError
+from simulator.prices import multiply_add_j, node_of, tier_j_per_byte
 from simulator.scaling import energy_factor
 from simulator.spatial.hierarchy import UNROLLED, Hierarchy, Loops, Store, row_stationary
 from simulator.spatial.overlap import spatial_engine

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from magnitudes.arrays import Column, total
-from simulator.energy import operator_energy
 from simulator.machine import machine_of
+from simulator.prices import operator_energy
 from simulator.validation.prediction import batches_of, system_of_rows
 from simulator.validation.tidy import Table
 

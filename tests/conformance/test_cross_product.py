@@ -7,7 +7,7 @@ import pytest
 from hardware_specs.catalog import chip_names
 from roofscape import testing
 from roofscape.testing import check_pair
-from workloads.catalog import model_names
+from workloads.shipped import model_names
 
 CHIPS, MODELS = chip_names(), model_names()
 STRIDES = (0, 37, 83)  # how far along the chips each model looks: coprime to their number or not, all chips are met

@@ -15,9 +15,10 @@ from magnitudes.errors import InputError
 from magnitudes.interval import Interval
 from roofscape.testing import SCENARIOS, check_laws
 from simulator.estimate import estimate
-from workloads.catalog import SHIPPED, entry, find_model, model_names
+from workloads.catalog import entry, find_model
 from workloads.operator import Gather, Residency
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import SHIPPED, model_names
 
 
 def smallest_of_each_family() -> list[str]:

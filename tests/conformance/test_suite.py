@@ -12,7 +12,8 @@ from hardware_specs.schema import Chip
 from magnitudes.errors import InputError
 from roofscape import testing
 from roofscape.testing import check_chip, check_model
-from workloads.catalog import find_model, model_names
+from workloads.catalog import find_model
+from workloads.shipped import model_names
 from workloads.transformer import Transformer
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from explorers.base import build
 from explorers.pareto import hypervolume
-from explorers.space.catalog import find_space
-from explorers.space.file import read_space
+from explorers.space.catalog import find_space, read_space
 from explorers.space.space import DesignSpace
 from explorers.study import explore
 from magnitudes.errors import InputError

@@ -9,8 +9,7 @@ import pytest
 
 from explorers.base import EXPLORERS, SOLVERS, explorer_class, hyperparameters
 from explorers.pareto import Front, hypervolume, not_dominated
-from explorers.space.catalog import find_space
-from explorers.space.file import read_space
+from explorers.space.catalog import find_space, read_space
 from explorers.space.space import DesignSpace
 from explorers.study import explore
 from magnitudes.errors import InputError

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
-from explorers.space.catalog import find_space, space_names
+from explorers.space.catalog import find_space, read_space
 from explorers.space.feasibility import feasibility
-from explorers.space.file import read_space, space_tree
+from explorers.space.file import space_tree
 from explorers.space.json_schema import space_schema
+from explorers.space.shipped import space_names
 from magnitudes.errors import InputError
 from roofscape.cli import main
 

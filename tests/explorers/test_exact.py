@@ -12,8 +12,10 @@ from explorers.proof.boxes import bounds
 from explorers.proof.region import regions
 from explorers.search.exact import solve
 from explorers.search.exhaustive import solve as try_all
-from explorers.space.file import read_space, space_tree
-from explorers.space.space import DesignSpace, SpaceError
+from explorers.space.catalog import read_space
+from explorers.space.file import space_tree
+from explorers.space.space import DesignSpace
+from explorers.space.statement import SpaceError
 
 AXES = """
   sm.multiprocessors: {range: [64, 192, 8]}

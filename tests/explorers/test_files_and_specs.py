@@ -9,8 +9,8 @@ import pytest
 
 from explorers.evaluators.dram_controller import DramController
 from explorers.evaluators.estimator import Estimator
-from explorers.space.catalog import find_space, outlines
-from explorers.space.file import load_space, read_space
+from explorers.space.catalog import find_space, outlines, read_space
+from explorers.space.file import load_space
 from explorers.space.spec import spec_of
 from hardware_specs.catalog import find_system
 from simulator.engines import cost_law

@@ -8,8 +8,9 @@ import pytest
 
 from explorers.search.exact import solve
 from explorers.search.exhaustive import solve as try_all
-from explorers.space.file import read_space
-from explorers.space.space import DesignSpace, SpaceError
+from explorers.space.catalog import read_space
+from explorers.space.space import DesignSpace
+from explorers.space.statement import SpaceError
 from roofscape.cli import main
 
 FEW = "{hbm.bandwidth: {log: [1 TB/s, 4 TB/s, 4]}, batch: {grid: [1, 2, 4]}}"

@@ -10,7 +10,8 @@ import pytest
 from explorers.evaluators.dram_controller import DramController
 from explorers.evaluators.estimator import Estimator
 from explorers.exactness import can_be_proved
-from explorers.space.catalog import find_space, outlines, space_names
+from explorers.space.catalog import find_space, outlines
+from explorers.space.shipped import space_names
 from explorers.space.space import DesignSpace
 from roofscape.cli import main
 

@@ -19,7 +19,8 @@ from explorers.environments.team import MOVES
 from explorers.space.axis import Axis
 from explorers.space.catalog import find_space
 from explorers.space.goal import objective
-from explorers.space.space import FEASIBLE, DesignSpace, Scores
+from explorers.space.space import DesignSpace, Scores
+from explorers.space.statement import FEASIBLE
 from explorers.study import explore
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss

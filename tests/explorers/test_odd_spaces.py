@@ -11,8 +11,7 @@ from explorers.base import EXPLORERS, SOLVERS, worth
 from explorers.diagnosis import conflict
 from explorers.search.optuna_samplers import BUILT, Tpe
 from explorers.search.walking import relative
-from explorers.space.catalog import find_space
-from explorers.space.file import read_space
+from explorers.space.catalog import find_space, read_space
 from explorers.space.space import DesignSpace, Scores
 from explorers.study import explore
 from magnitudes.errors import InputError

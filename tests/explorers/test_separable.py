@@ -7,7 +7,7 @@ import pytest
 
 from explorers.search.exhaustive import solve as try_all
 from explorers.search.separable import learned, one_hot, penalty, readings
-from explorers.space.file import read_space
+from explorers.space.catalog import read_space
 from explorers.space.space import DesignSpace
 from explorers.study import explore
 

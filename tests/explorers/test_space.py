@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from explorers.diagnosis import conflict
-from explorers.space.catalog import find_space, space_names
-from explorers.space.file import read_space, space_tree
-from explorers.space.space import SpaceError
+from explorers.space.catalog import find_space, read_space
+from explorers.space.file import space_tree
+from explorers.space.shipped import space_names
 from explorers.space.spec import spec_of
+from explorers.space.statement import SpaceError
 from explorers.study import explore
 from hardware_specs.catalog import find_system
 from magnitudes.errors import InputError

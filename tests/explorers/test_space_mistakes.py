@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from explorers.space.file import read_space
-from explorers.space.space import SpaceError
+from explorers.space.catalog import read_space
+from explorers.space.statement import SpaceError
 
 SPACE: dict[str, Any] = {
     "space": "mine",

@@ -21,8 +21,8 @@ import yaml
 from explorers import store as stores
 from explorers.pareto import not_dominated
 from explorers.query import count, query, write_csv
-from explorers.space.catalog import find_space
-from explorers.space.file import read_space, space_tree
+from explorers.space.catalog import find_space, read_space
+from explorers.space.file import space_tree
 from explorers.store import StoreError, open_store
 from explorers.sweep import sweep
 from magnitudes.errors import InputError

@@ -14,13 +14,14 @@ from hardware_specs.schema import System
 from magnitudes.arrays import as_float
 from roofscape import api
 from simulator.actions import actions_of
-from simulator.energy import operator_energy, priced, tier_j_per_byte
 from simulator.estimate import estimate
 from simulator.machine import machine_of, machines_of
+from simulator.prices import operator_energy, priced, tier_j_per_byte
 from tests.properties.strategies import COLLECTIVES, OPERATORS, machines
-from workloads.catalog import find_model, model_names
+from workloads.catalog import find_model
 from workloads.operator import Operator
 from workloads.scenario import Decode, Prefill
+from workloads.shipped import model_names
 
 ROUNDING = 1.0 - 1e-9
 ANYTHING = st.sampled_from([n for n in chip_names() if find_system(n).chip.engine.execution in ("kernel", "spatial", "near_memory", "host", "streaming")])

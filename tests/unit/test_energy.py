@@ -17,10 +17,11 @@ from magnitudes.datatypes import data_type
 from roofscape.cli import main
 from simulator.actions import actions_of
 from simulator.area import area_parts, buffer_area_m2, chip_area_m2, multiply_add_m2, template_area_m2, vias_area_m2
-from simulator.energy import bus_j_per_byte, multiply_add_j, node_of, operator_energy, static_w, tier_j_per_byte, units_node, way_j_per_byte
+from simulator.energy import static_w
 from simulator.energy_tables import citations, components
 from simulator.machine import machine_of, machines_of
 from simulator.power import headroom, limit_note, within_limit
+from simulator.prices import bus_j_per_byte, multiply_add_j, node_of, operator_energy, tier_j_per_byte, units_node, way_j_per_byte
 from simulator.scaling import area_factor, energy_factor, sram_j_per_byte
 from workloads.operator import Collective, Contraction, Elementwise, Fused
 

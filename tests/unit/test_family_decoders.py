@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from magnitudes.arrays import as_float
-from workloads.catalog import SHIPPED, find_model
+from workloads.catalog import find_model
 from workloads.graph import Workload
 from workloads.importers.huggingface import model_of
 from workloads.model import ModelError
 from workloads.operator import Attention, Operator, Residency, Scan
 from workloads.scenario import Decode, MixedBatch, Prefill, Scenario
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import SHIPPED
 
 
 def load_of(name: str, scenario: Scenario, cut: Parallelism | None = None) -> Workload:

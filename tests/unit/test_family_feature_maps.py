@@ -9,7 +9,7 @@ import pytest
 
 import roofscape as rs
 from magnitudes.arrays import as_float
-from workloads.catalog import SHIPPED, find_model
+from workloads.catalog import find_model
 from workloads.feature_maps import FeatureMapNetwork, Shape, Sketch
 from workloads.graph import Workload
 from workloads.importers.huggingface import model_of
@@ -17,6 +17,7 @@ from workloads.model import ModelError
 from workloads.operator import Contraction, Convolution, Elementwise, Residency
 from workloads.scenario import Images
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import SHIPPED
 
 NETWORKS = [
     "alexnet", "vgg-11", "inception-v3", "resnext-50-32x4d", "mobilenet-v1", "mobilenet-v2", "mobilenet-v3-small", "mobilenet-v4-conv-small", "fbnet-c",

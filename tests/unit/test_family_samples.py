@@ -10,7 +10,7 @@ import pytest
 
 import roofscape as rs
 from magnitudes.arrays import as_float
-from workloads.catalog import SHIPPED, find_model
+from workloads.catalog import find_model
 from workloads.graph import Workload
 from workloads.importers.huggingface import model_of
 from workloads.model import ModelError
@@ -18,6 +18,7 @@ from workloads.neural_field import HashGrid
 from workloads.operator import Collective, Gather, Residency
 from workloads.scenario import Samples
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import SHIPPED
 
 
 def load_of(name: str, batch: float, cut: Parallelism | None = None) -> Workload:

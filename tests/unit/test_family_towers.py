@@ -9,13 +9,14 @@ import pytest
 
 import roofscape as rs
 from magnitudes.arrays import as_float, total
-from workloads.catalog import SHIPPED, find_model
+from workloads.catalog import find_model
 from workloads.graph import Workload
 from workloads.importers.huggingface import model_of
 from workloads.model import ModelError
 from workloads.operator import Attention, Gather, Residency
 from workloads.scenario import Decode, Diffusion, Images, Inference, Prefill, Scenario
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import SHIPPED
 
 
 def loads_of(name: str, scenario: Scenario, cut: Parallelism | None = None) -> list[Workload]:

@@ -7,12 +7,13 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
-from workloads.catalog import find_model, model_names
+from workloads.catalog import find_model
 from workloads.chain import Chain
 from workloads.graph import GraphError, Node, Workload, from_networkx, fused
 from workloads.operator import Contraction, Elementwise, Normalization, Operator, Softmax
 from workloads.scenario import Images, Prefill
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import model_names
 
 LINEAR = Contraction(name="linear", m=4.0, n=6.0, k=8.0)
 BIAS = Elementwise(name="bias", elements=24.0, fuses="producer")

@@ -77,7 +77,7 @@ def test_a_smaller_buffer_is_never_faster() -> None:
 def test_energy_is_at_least_that_of_compulsory_traffic() -> None:
     found = rs.estimate("resnet-18", on="edge-tpu", scenario=IMAGES, dtype="int8", mapping="search:energy")
     assert found.confidence is not None
-    from simulator.energy import tier_j_per_byte
+    from simulator.prices import tier_j_per_byte
 
     machine = found.confidence.machines[0]
     for cost, parts in zip(found.costs, found.energy.operators, strict=True):

@@ -8,12 +8,13 @@ import pytest
 
 from magnitudes.arrays import as_float, total
 from magnitudes.names import NameMiss
-from workloads.catalog import entry, find_model, model_names
+from workloads.catalog import entry, find_model
 from workloads.cnn import ResNet
 from workloads.model import ModelError
 from workloads.operator import Contraction, Convolution
 from workloads.scenario import Diffusion, Images
 from workloads.sharding import Parallelism, Precision
+from workloads.shipped import model_names
 
 COUNTED = [n for n in model_names() if entry(n).published_macs]
 

@@ -12,11 +12,11 @@ from hardware_specs.catalog import find_system
 from hardware_specs.fields import scaled, with_values
 from hardware_specs.schema import NearMemoryEngine, System
 from magnitudes.arrays import as_float
-from simulator.energy import operator_energy
 from simulator.engines import cost_law
 from simulator.machine import Machine, MachineError, machine_of
 from simulator.near_memory.layout import head_share, matrix_share, ports, turns_and_reads, unit_banks, width_units
 from simulator.near_memory.timeline import exposed_s, interval_s, openings, refreshing_s, switch_s
+from simulator.prices import operator_energy
 from simulator.reuse import Reuse
 from workloads.operator import Attention, Contraction, Convolution, Elementwise, Gather, GroupedContraction, Operator
 

@@ -16,6 +16,7 @@ from workloads.feed_forward import DenseFeedForward, ExpertFeedForward, FeedForw
 from workloads.importers import convolutional, decoders, others, recurrent, searched, towers
 from workloads.importers.config import LARGEST, Config, MissingFieldError
 from workloads.model import Model, ModelError
+from workloads.shipped import file_of
 from workloads.transformer import Transformer
 
 
@@ -212,12 +213,10 @@ def _composition(c: Config, name: str) -> Composition:
 
 def _whole(c: Config, key: str) -> Model:
     """A part of a composition that is a model of its own."""
-    from workloads.catalog import find_model
-
     given = c.fields.get(key)
     if isinstance(given, str):
         try:
-            return find_model(given)
+            return read_config(file_of(given))
         except NameMiss as error:
             raise ModelError(f"{c.where}: {key}: {error}") from error
     if isinstance(given, Mapping):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from workloads.importers.onnx.load import array_of, element_of, library
 from workloads.importers.onnx.microsoft import SHAPES, Found
 from workloads.importers.onnx.site import Site
+from workloads.importers.onnx.state import State
 from workloads.importers.traced.trace import ELEMENT_BYTE, Tensor
 from workloads.model import ModelError
-
-if TYPE_CHECKING:
-    from workloads.importers.onnx.walk import Walk
 
 EVALUATION_ERRORS = (ValueError, TypeError, IndexError, KeyError, RuntimeError, NotImplementedError, AssertionError, OverflowError, AttributeError)
 LARGEST = 1 << 22  # elements of a value that is computed
@@ -61,7 +59,7 @@ def constant(node: Any, name: str, where: str) -> Tensor:
     return Tensor(name, value.shape, kind, constant=True, value=value.astype(NUMPY[kind]) if kind in NUMPY else None)
 
 
-def outputs_of(walk: Walk, site: Site) -> list[Tensor]:
+def outputs_of(state: State, site: Site) -> list[Tensor]:
     """The outputs of a node.
 
     Raises
@@ -77,7 +75,7 @@ def outputs_of(walk: Walk, site: Site) -> list[Tensor]:
     elif own is not None:
         found = own(site)
     else:
-        found = _inferred(walk, site)
+        found = _inferred(state, site)
     tensors = []
     for place, name in enumerate(site.output_names):
         if not name:
@@ -120,7 +118,7 @@ def _computed(site: Site) -> list[Any] | None:
     return arrays if all(a.size <= LARGEST for a in arrays) else None
 
 
-def _inferred(walk: Walk, site: Site) -> list[tuple[tuple[int, ...], str | None]]:
+def _inferred(state: State, site: Site) -> list[tuple[tuple[int, ...], str | None]]:
     """Shapes and elements as the operator's schema infers them."""
     onnx, node = library(), site.node
     types, data = {}, {}
@@ -133,10 +131,10 @@ def _inferred(walk: Walk, site: Site) -> list[tuple[tuple[int, ...], str | None]
     try:
         schema = onnx.defs.get_schema(node.op_type, site.opsets.get(node.domain, 1), node.domain)
         opsets = [onnx.helper.make_opsetid(d, v) for d, v in site.opsets.items()]
-        made = onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets, ir_version=walk.graph.model.ir_version)
+        made = onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets, ir_version=state.graph.model.ir_version)
     except (*EVALUATION_ERRORS, onnx.defs.SchemaError, onnx.shape_inference.InferenceError) as error:
-        return _declared(walk, site, error)
-    return [_shape_of(walk, site, name, made.get(name)) for name in node.output]
+        return _declared(state, site, error)
+    return [_shape_of(state, site, name, made.get(name)) for name in node.output]
 
 
 def _type_of(element: str) -> int:
@@ -148,20 +146,20 @@ def _type_of(element: str) -> int:
     return int(names.get(element, known.FLOAT))
 
 
-def _shape_of(walk: Walk, site: Site, name: str, kind: Any) -> tuple[tuple[int, ...], str | None]:
+def _shape_of(state: State, site: Site, name: str, kind: Any) -> tuple[tuple[int, ...], str | None]:
     """One inferred output; an axis that depends on values is bound by name, or 1."""
     if kind is None or not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
-        return _declared(walk, site, None)[list(site.node.output).index(name)]
+        return _declared(state, site, None)[list(site.node.output).index(name)]
     shape = []
     for place, axis in enumerate(kind.tensor_type.shape.dim):
         if axis.HasField("dim_value"):
             shape.append(int(axis.dim_value))
         else:
-            shape.append(walk.open_axis(f"{name}.{place}"))
+            shape.append(state.open_axis(f"{name}.{place}"))
     return tuple(shape), element_name(kind.tensor_type.elem_type)
 
 
-def _declared(walk: Walk, site: Site, error: Exception | None) -> list[tuple[tuple[int, ...], str | None]]:
+def _declared(state: State, site: Site, error: Exception | None) -> list[tuple[tuple[int, ...], str | None]]:
     """What the file says of a node's outputs, where inference knows nothing.
 
     Raises
@@ -169,7 +167,7 @@ def _declared(walk: Walk, site: Site, error: Exception | None) -> list[tuple[tup
     ModelError
         If it says nothing, and the operator is one of ONNX's own.
     """
-    known = walk.declared
+    known = state.declared
     found: list[tuple[tuple[int, ...], str | None]] = []
     for name in site.node.output:
         if name in known:
@@ -178,10 +176,10 @@ def _declared(walk: Walk, site: Site, error: Exception | None) -> list[tuple[tup
         if site.node.domain in ("", "ai.onnx"):
             why = f": {error}".splitlines()[0] if error else ""
             raise ModelError(
-                f"{walk.graph.name}: the shape of {name!r}, an output of {site.name} ({site.node.op_type}), cannot be known{why}; its rank depends on values: "
+                f"{state.graph.name}: the shape of {name!r}, an output of {site.name} ({site.node.op_type}), cannot be known{why}; its rank depends on values: "
                 "fix the sizes that it is computed of before export, or declare the shape in the file (value_info)"
             )
         like = next((t for t in site.inputs if t is not None and not t.constant), None)
-        walk.assumed[f"{site.node.domain}.{site.node.op_type} does not say what it makes; taken to be shaped like what it reads"] = None
+        state.assumed[f"{site.node.domain}.{site.node.op_type} does not say what it makes; taken to be shaped like what it reads"] = None
         found.append((like.shape if like else (1,), like.element if like else "fp32"))
     return found

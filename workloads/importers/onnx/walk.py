@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from workloads.importers.onnx import infer
+from workloads.importers.onnx import control, infer
 from workloads.importers.onnx.load import Graph, label_of
 from workloads.importers.onnx.rules import RULES
 from workloads.importers.onnx.site import Site
 from workloads.importers.onnx.sizes import axes_of, bound
+from workloads.importers.onnx.state import State
 from workloads.importers.traced.trace import Step, Tensor, Trace
 from workloads.model import ModelError
 
@@ -19,30 +20,8 @@ NARROW = ("int8", "int4", "int2", "fp8", "fp4")
 SUBGRAPHS = ("If", "Loop", "Scan")
 
 
-@dataclass
-class Walk:
-    """A graph on its way to a trace.
-
-    Parameters
-    ----------
-    graph : Graph
-    dims : mapping of str to float
-        Sizes of symbols.
-    """
-
-    graph: Graph
-    dims: Mapping[str, float]
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
-    parameters: dict[str, float] = field(default_factory=dict)
-    assumed: dict[str, None] = field(default_factory=dict)
-    nodes: int = 0
-    count: float = 1.0
-    names: dict[str, str] = field(default_factory=dict)  # what a body's tensors are called in the trace
-    stored: dict[str, Tensor] = field(default_factory=dict)  # of the graph and of the bodies inside
-    taken: set[str] = field(default_factory=set)
-    scales: set[str] = field(default_factory=set)  # stored tensors that are scales, zero points and statistics
-    declared: dict[str, tuple[tuple[int, ...], str | None]] = field(default_factory=dict)
+class Walk(State):
+    """A graph on its way to a trace, node by node."""
 
     def add_inputs(self) -> None:
         for info in self.graph.inputs:
@@ -64,9 +43,7 @@ class Walk:
             self._constant(node)
             return
         if node.op_type in SUBGRAPHS and node.domain in ("", "ai.onnx"):
-            from workloads.importers.onnx import control
-
-            control.walk(self, site)
+            control.walk(self, site, self.run)
             return
         outputs = infer.outputs_of(self, site)
         rule = RULES.get((_domain(node), node.op_type))
@@ -126,12 +103,6 @@ class Walk:
         if stored is None or stored.elements <= 1 or origin in self.scales:
             return False
         return stored.is_float or (tensor.stored is not None and stored.element in NARROW)
-
-    def open_axis(self, name: str) -> int:
-        """The size of an axis that depends on values: what the user says, or 1."""
-        if name not in self.dims:
-            self.assumed[f"axis {name} depends on values; taken to be 1 (--dim {name}=N)"] = None
-        return int(self.dims.get(name, 1.0))
 
     def declare(self) -> None:
         """The shapes that the file says itself."""
