@@ -16,8 +16,9 @@ from simulator.validation.columns import as_numbers, first, flags, numbers, text
 from simulator.validation.dimensions import MAY_BE_ZERO, MEANINGS
 from simulator.validation.formats import formats_of, unknown_format
 from simulator.validation.names import operation_name, unknown_operation
-from simulator.validation.operations import OPERATIONS, STRUCTURES
+from simulator.validation.operations import OPERATIONS
 from simulator.validation.rows import Rows
+from simulator.validation.structures import STRUCTURES
 from simulator.validation.tidy import TEXTS, Table
 
 if TYPE_CHECKING:

@@ -22,11 +22,13 @@ from simulator.kernels.timing import Timing, eager_host_s
 from simulator.law import CostLaw
 from simulator.machine import MachineError, machine_of
 from simulator.reuse import Reuse
+from simulator.validation.builders import stored
 from simulator.validation.checks import FLAGS, rows_of
-from simulator.validation.operations import OPERATIONS, STRUCTURES, stored
+from simulator.validation.operations import OPERATIONS
 from simulator.validation.replay import inside, replay, replay_of
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
+from simulator.validation.structures import STRUCTURES
 from simulator.validation.tidy import Table
 from workloads.operator import Attention, Calls, Collective, Contraction, Operator
 

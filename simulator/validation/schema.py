@@ -5,7 +5,8 @@ from __future__ import annotations
 from simulator.validation.dimensions import DEFAULTS, MAY_BE_ZERO, MEANINGS
 from simulator.validation.formats import NAMED
 from simulator.validation.names import ALIASES
-from simulator.validation.operations import OPERATIONS, STRUCTURES
+from simulator.validation.operations import OPERATIONS
+from simulator.validation.structures import STRUCTURES
 
 COLUMNS = (
     ("device", "yes", "a machine, by any name that the catalogue knows (`roofscape specs` lists them)"),

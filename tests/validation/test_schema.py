@@ -9,8 +9,9 @@ import pytest
 from roofscape.cli import main
 from simulator.validation.dimensions import DEFAULTS, MEANINGS
 from simulator.validation.names import ALIASES, operation_name
-from simulator.validation.operations import OPERATIONS, STRUCTURES
+from simulator.validation.operations import OPERATIONS
 from simulator.validation.schema import schema
+from simulator.validation.structures import STRUCTURES
 
 
 def test_the_page_holds_what_the_command_prints(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
