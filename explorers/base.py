@@ -17,7 +17,7 @@ import numpy as np
 from explorers.space.space import DesignSpace, Places, Scores
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import NameMiss, check_known, nearest
 
 COMMON = ("space", "seed", "budget", "kept")
 
@@ -95,8 +95,7 @@ def check_names(names: Iterable[str]) -> None:
     NameMiss
     """
     for name in names:
-        if name not in explorer_names():
-            raise NameMiss("explorer", name, nearest(name, explorer_names()), f"(known: {', '.join(explorer_names())})")
+        check_known("explorer", name, explorer_names())
 
 
 def explorer_class(name: str) -> Any:

@@ -20,7 +20,7 @@ from explorers.space.space import DesignSpace, Places
 from explorers.study import Study
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import check_known
 
 LEARNERS = ("boosting", "network")
 LEAST = 60  # evaluations that a proxy is learned from
@@ -160,8 +160,7 @@ def learn(log: Study | str | Path, learner: str = "boosting", seed: int = 0) -> 
     InputError
         If there are too few evaluations, no such learner, or scikit-learn is missing.
     """
-    if learner not in LEARNERS:
-        raise NameMiss("learner", learner, nearest(learner, LEARNERS), f"(known: {', '.join(LEARNERS)})")
+    check_known("learner", learner, LEARNERS)
     space, places, figures = logged(log)
     if len(places) < LEAST:
         raise InputError(f"{len(places)} evaluations are too few to learn a proxy of {space.name} from; log at least {LEAST}")

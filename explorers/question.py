@@ -18,7 +18,7 @@ from hardware_specs.fields import field_values, scaled, with_values
 from hardware_specs.schema import System
 from magnitudes.arrays import Real
 from magnitudes.datatypes import data_type, data_type_choice
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import NameMiss, check_known, nearest
 from magnitudes.program import Program, compiled
 from magnitudes.sparsity import sparse
 from magnitudes.symbol import Formula
@@ -174,8 +174,7 @@ def output_of(result: Estimate, name: str) -> Real | Any:
     NameMiss
         If there is no such output, or the scenario has none.
     """
-    if name not in OUTPUTS:
-        raise NameMiss("output", name, nearest(name, OUTPUTS), f"(known: {', '.join(OUTPUTS)})")
+    check_known("output", name, OUTPUTS)
     value = result.memory.total_byte if name == "memory_byte" else getattr(result, name)
     if value is None:
         raise NameMiss("output", name, (), f"(a {result.scenario.phase} scenario has none)")

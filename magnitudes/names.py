@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from magnitudes.errors import InputError
 
@@ -34,6 +34,18 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names that come nearest to what was typed."""
     by_normal = {normal(k): k for k in known}
     return [by_normal[n] for n in difflib.get_close_matches(normal(name), by_normal, n=count, cutoff=0.55)]
+
+
+def check_known(kind: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is none of those known.
+
+    Raises
+    ------
+    NameMiss
+        With the near matches, and all that are known.
+    """
+    if name not in known:
+        raise NameMiss(kind, name, nearest(name, known), f"(known: {', '.join(known)})")
 
 
 def family(name: str, known: Iterable[str]) -> list[str]:

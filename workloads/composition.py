@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from magnitudes.arrays import Real
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import check_known
 from workloads.graph import Node, Workload
 from workloads.model import DivisionRule, Model
 from workloads.operator import Transfer
@@ -59,8 +59,7 @@ class Composition:
     prefetch: bool = False
 
     def __post_init__(self) -> None:
-        if self.choice not in CHOICES:
-            raise NameMiss("choice of experts", self.choice, nearest(self.choice, CHOICES), f"(known: {', '.join(CHOICES)})")
+        check_known("choice of experts", self.choice, CHOICES)
 
     @property
     def parameters(self) -> float:

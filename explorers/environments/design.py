@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from explorers.environments.game import Game, Score, game_class, middle
+from explorers.environments.game import Game, Score, middle
+from explorers.environments.games import game_class
 from explorers.environments.reward import make_reward
 from explorers.space.catalog import find_space
 from explorers.space.space import DesignSpace, Scores

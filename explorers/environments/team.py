@@ -17,12 +17,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from explorers.environments.game import LIMIT, Observations, Pool, Score, middle, moved_by, squashed
+from explorers.environments.game import LIMIT, Observations, Score, middle, moved_by, squashed
+from explorers.environments.pool import Pool
 from explorers.environments.reward import Reward
 from explorers.space.space import DesignSpace, Places, Scores
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import NameMiss, check_known, nearest
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "memory": ("capacity", "bandwidth", "latency", "buffer", "hbm", "sram", "ddr", "l2", "flash", "page", "refresh", "postponed", "pulled", "kv"),
@@ -240,6 +241,5 @@ def team_class(kind: str) -> type[Team]:
     ------
     NameMiss
     """
-    if kind not in TEAMS:
-        raise NameMiss("kind of team", kind, nearest(kind, TEAMS), f"(known: {', '.join(TEAMS)})")
+    check_known("kind of team", kind, TEAMS)
     return TEAMS[kind]

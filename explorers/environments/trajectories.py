@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorers.environments.design import make_game
-from explorers.environments.game import Bandit, Build
+from explorers.environments.games import Bandit, Build
 from explorers.space.file import space_tree
 from explorers.space.space import DesignSpace, Places
 from explorers.store import open_store, space_hash

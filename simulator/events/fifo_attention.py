@@ -12,7 +12,7 @@ After Sohn, Zhang and Olukotun, "Implementing and optimizing the scaled dot-prod
 
 from __future__ import annotations
 
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import check_known
 from simulator.events.fifo import FifoNode, Network, mapped, reduced, repeated, source
 
 ORDERS = ("naive", "stable", "running")
@@ -27,8 +27,7 @@ def attention_network(order: str, length: int, rows: int, depth: float = HEAD) -
     NameMiss
         If the order is not known.
     """
-    if order not in ORDERS:
-        raise NameMiss("order of attention", order, nearest(order, ORDERS), f"(known: {', '.join(ORDERS)})")
+    check_known("order of attention", order, ORDERS)
     scores = (source("query_key", length * rows), mapped("score", "query_key"))
     return Network((*scores, *_NODES[order](length), FifoNode("result", ("divided",))), depth)
 

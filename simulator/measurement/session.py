@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import check_known
 from simulator.measurement import trace
 from simulator.measurement.cases import Case
 from simulator.measurement.cuda_clock import cuda_clock, gpu_clock_and_power, gpu_environment
@@ -96,8 +96,7 @@ def plan(
     device = OTHER_DEVICES.get(device.lower(), device)
     for what, given, known in (("device", [device], ("cpu", "cuda")), ("backend", backends, ("numpy", "torch")), ("timing context", timings, TIMINGS)):
         for one in given:
-            if one not in known:
-                raise NameMiss(what, one, nearest(one, known), f"(known: {', '.join(known)})")
+            check_known(what, one, known)
     made = _backends(device, backends)
     if device == "cpu" and set(timings) - {"eager"}:
         raise MeasurementError("on a processor a call is the kernel: --timing eager is the only context; kernel and graph need --device cuda")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import check_known
 from simulator.measurement.cases import Case, case
 
 # (hidden, heads, kv_heads, head_dim, inter): GPT-2 small with a gated network, Llama-3.2 1B, Llama-3 8B; on GPUs Llama-3 70B as the third
@@ -34,8 +34,7 @@ def suite(name: str, device: str) -> list[Case]:
     NameMiss
         For another name.
     """
-    if name not in SUITES:
-        raise NameMiss("suite", name, nearest(name, SUITES), f"(known: {', '.join(SUITES)})")
+    check_known("suite", name, SUITES)
     cases = [c for family in SUITES[name] for c in family(device)]
     return list(dict.fromkeys(cases))
 

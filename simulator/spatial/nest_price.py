@@ -9,7 +9,7 @@ from math import ceil, prod
 import numpy as np
 
 from magnitudes.arrays import as_float
-from magnitudes.names import NameMiss, nearest
+from magnitudes.names import check_known
 from magnitudes.units import show
 from simulator.spatial.hierarchy import LOOPS, Hierarchy, Loops, Store
 from simulator.spatial.nest_cost import Moved, NestCost, together
@@ -86,8 +86,7 @@ def _tiles(loops: Loops, hierarchy: Hierarchy, nest: Nest) -> tuple[dict[str, fl
     """Sides of the elements' tile and of the buffer's."""
     for block in (nest.element, nest.buffer, nest.memory):
         for name, _ in block:
-            if name not in LOOPS:
-                raise NameMiss("loop", name, nearest(name, LOOPS), f"(known: {', '.join(LOOPS)})")
+            check_known("loop", name, LOOPS)
     own = {name: prod(f for n, f in nest.element if n == name) for name in LOOPS}
     tile = {name: own[name] * prod(f for n, f in nest.buffer if n == name) for name in LOOPS}
     for name, wanted in steps(loops, hierarchy).items():

@@ -11,8 +11,10 @@ import pytest
 
 import roofscape as rs
 from explorers.environments.design import make_game, make_vec_env, needed
-from explorers.environments.game import GAMES, Pool, best_by, middle
+from explorers.environments.game import middle
+from explorers.environments.games import GAMES
 from explorers.environments.multi_agent import make_team
+from explorers.environments.pool import Pool, best_by
 from explorers.environments.reward import REWARDS, make_reward
 from explorers.environments.team import groups_of
 from explorers.environments.trajectories import read_trajectories, trajectories, write_trajectories
