@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from explorers.evaluators.reading import check_number
 from explorers.space.expression import Named
-from explorers.space.space import DesignSpace
-from explorers.space.statement import FEASIBLE, SpaceError
+from explorers.space.statement import FEASIBLE, SpaceError, Statement
 from explorers.stream import cores
 from magnitudes.arrays import Column
 from magnitudes.errors import InputError
@@ -91,7 +90,7 @@ class DramController:
             raise NameMiss("choice of a DRAM controller", path, nearest(path, NAMES), f"(choices: {', '.join(NAMES)})")
         return NAME if path in CHOICES else ""
 
-    def problem(self, space: DesignSpace) -> DramProblem:
+    def problem(self, space: Statement) -> DramProblem:
         """The space's formulas over what a trace comes to."""
         return DramProblem(space, self)
 
@@ -99,7 +98,7 @@ class DramController:
 class DramProblem:
     """A space's formulas over the DRAM controller."""
 
-    def __init__(self, space: DesignSpace, evaluator: DramController) -> None:
+    def __init__(self, space: Statement, evaluator: DramController) -> None:
         self.space, self.evaluator = space, evaluator
         missing = [n for n in NAMES if n not in {a.path for a in space.axes}]
         if missing:

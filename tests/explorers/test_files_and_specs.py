@@ -10,7 +10,6 @@ import pytest
 from explorers.evaluators.dram_controller import DramController
 from explorers.evaluators.estimator import Estimator
 from explorers.space.catalog import find_space, outlines, read_space
-from explorers.space.file import load_space
 from explorers.space.spec import spec_of
 from hardware_specs.catalog import find_system
 from simulator.engines import cost_law
@@ -34,7 +33,7 @@ def test_a_trace_is_read_from_beside_the_space(tmp_path: Path, monkeypatch: pyte
     (file.parent / "t.txt").write_text(TRACE)
     (tmp_path / "t.txt").write_text(TRACE + "140 0x0 READ\n")  # another of that name where the command runs
     monkeypatch.chdir(tmp_path)
-    evaluator = load_space(file).evaluator
+    evaluator = find_space(file).evaluator
     assert isinstance(evaluator, DramController)
     assert len(evaluator.served_trace) == 3
     assert Path(evaluator.trace_name).is_absolute()  # so that what is kept of the space is found from anywhere
@@ -44,7 +43,7 @@ def test_a_trace_that_lies_only_where_the_command_runs_is_found_too(tmp_path: Pa
     file = with_trace(tmp_path / "study", "t.txt")
     (tmp_path / "t.txt").write_text(TRACE)
     monkeypatch.chdir(tmp_path)
-    evaluator = load_space(file).evaluator
+    evaluator = find_space(file).evaluator
     assert isinstance(evaluator, DramController)
     assert len(evaluator.served_trace) == 3
 
