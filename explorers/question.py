@@ -16,13 +16,14 @@ from typing import Any
 
 from hardware_specs.fields import field_values, scaled, with_values
 from hardware_specs.schema import System
-from magnitudes.arrays import Real
+from magnitudes.arrays import Column, Real
 from magnitudes.datatypes import data_type, data_type_choice
 from magnitudes.names import NameMiss, check_known, nearest
 from magnitudes.program import Program, compiled
 from magnitudes.sparsity import sparse
 from magnitudes.symbol import Formula
 from simulator.estimate import estimate
+from simulator.feasibility import check_degree, check_size
 from simulator.offload.choice import Offload
 from simulator.result import Estimate
 from workloads.model import Model
@@ -119,6 +120,22 @@ class Question:
         factors = {path.removesuffix(FACTOR): v for path, v in hardware.items() if path.endswith(FACTOR)}
         values = {path: v for path, v in hardware.items() if not path.endswith(FACTOR)}
         return scaled(with_values(self.system, values), factors)
+
+    def check(self, path: str, values: Column) -> None:
+        """Refuse values of a path for which an estimate would be refused.
+
+        Raises
+        ------
+        InputError
+            Naming the value and its range; if the path does not exist.
+        """
+        hardware, sizes, degrees, _ = self._sorted({path: values})
+        for name, value in sizes.items():
+            check_size(name, value)
+        for name, value in degrees.items():
+            check_degree(name, value)
+        if hardware:
+            self.machine({path: values})
 
     def compiled(self, varying: tuple[str, ...], outputs: tuple[str, ...] = ("time_s", "feasible")) -> Program:
         """The question as a program over columns.

@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 
 from hardware_specs.schema import System
-from magnitudes.arrays import Condition, Reader, both
+from magnitudes.arrays import Condition, Reader, Real, both
 from simulator.machine import MachineError
 from workloads.model import Model, ModelError
 from workloads.scenario import Scenario
@@ -62,18 +62,41 @@ def check_sizes(scenario: Scenario) -> None:
         Naming the size.
     """
     for name in (f.name for f in fields(scenario)):
-        value = getattr(scenario, name)
-        least = 0.0 if name in FROM_ZERO else 1.0
-        most = MOST.get(name, LARGEST)
-        if value is None or isinstance(value, Reader):
-            continue
-        numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
-        wrong = numbers[~((numbers >= least) & (numbers <= most))]
-        if wrong.size:
-            raise ModelError(f"{name} is {wrong[0]:g}; it should be a finite number from {least:g} to {most:g}")
-        if name in WHOLE and np.any(numbers != np.floor(numbers)):
-            raise ModelError(f"{name} is {numbers[numbers != np.floor(numbers)][0]:g}; it should be a whole number from {least:g} to {most:g}")
+        check_size(name, getattr(scenario, name))
     _check_cached(scenario)
+
+
+def check_size(name: str, value: Real | None) -> None:
+    """Refuse a size of a scenario that is out of its range, in any row.
+
+    Raises
+    ------
+    ModelError
+    """
+    if value is None or isinstance(value, Reader):
+        return
+    least, most = (0.0 if name in FROM_ZERO else 1.0), MOST.get(name, LARGEST)
+    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    wrong = numbers[~((numbers >= least) & (numbers <= most))]
+    if wrong.size:
+        raise ModelError(f"{name} is {wrong[0]:g}; it should be a finite number from {least:g} to {most:g}")
+    if name in WHOLE and np.any(numbers != np.floor(numbers)):
+        raise ModelError(f"{name} is {numbers[numbers != np.floor(numbers)][0]:g}; it should be a whole number from {least:g} to {most:g}")
+
+
+def check_degree(name: str, degree: Real) -> None:
+    """Refuse a degree of parallelism that is no whole number above zero, in any row.
+
+    Raises
+    ------
+    ModelError
+    """
+    if isinstance(degree, Reader):
+        return
+    numbers = np.atleast_1d(np.asarray(degree, dtype=np.float64))
+    wrong = numbers[~((numbers >= 1) & (numbers <= LARGEST) & (numbers == np.floor(numbers)))]
+    if wrong.size:
+        raise ModelError(f"{name} is {wrong[0]:g}; a degree of parallelism is a whole number from 1 to {LARGEST:g}")
 
 
 def _check_cached(scenario: Scenario) -> None:
@@ -104,12 +127,7 @@ def legal_cut(model: Model, system: System, cut: Parallelism) -> Condition:
         If a single design cannot.
     """
     for option, degree in (("--tp", cut.tp), ("--pp", cut.pp), ("--ep", cut.ep), ("--dp", cut.dp)):
-        if isinstance(degree, Reader):
-            continue
-        numbers = np.atleast_1d(np.asarray(degree, dtype=np.float64))
-        wrong = numbers[~((numbers >= 1) & (numbers <= LARGEST) & (numbers == np.floor(numbers)))]
-        if wrong.size:
-            raise ModelError(f"{option} is {wrong[0]:g}; a degree of parallelism is a whole number from 1 to {LARGEST:g}")
+        check_degree(option, degree)
     rules = model.cut_rules(cut)
     for rule in rules:
         rule.check()

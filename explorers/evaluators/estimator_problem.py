@@ -60,6 +60,20 @@ class EstimatorProblem:
         self.program = lru_cache(PROGRAMS)(self._program)
         self._check_axes()
         self.formula(self.first)  # mistakes show at once
+        self._check_values()
+
+    def _check_values(self) -> None:
+        """Refuse an axis with a value for which an estimate of that design alone would be refused.
+
+        Raises
+        ------
+        InputError
+        """
+        names = {a.path: _value_of(a, v) for a, v in zip(self.structural, self.first, strict=True)}
+        question = self.ask(names, self.data_types)
+        for axis in self.numeric:
+            if not axis.labels:
+                question.check(axis.path, axis.column)
 
     def _check_axes(self) -> None:
         """Refuse values that nothing is known of, before the first design that has one is met."""
