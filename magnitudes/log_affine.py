@@ -10,105 +10,14 @@ as tight as the tangent where the formula is a generalised posynomial, and sound
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from magnitudes.arrays import Column, Reader
+from magnitudes.affine import Affine, Box, chord, chosen, constant_over, relu, softplus
+from magnitudes.arrays import Reader
 from magnitudes.interval import Interval, Truth
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Box:
-    """A box in the logarithms of the inputs (or a box a point), and points in it at which formulas are touched.
-
-    Parameters
-    ----------
-    least, most : Column, shape (inputs,) or (points, inputs)
-        The ends of each input. Intervals start from them and not from their logarithms, whose rounding a step would magnify.
-    point : Column, shape (points, inputs)
-        In logarithms.
-    low, high : Column
-        Logarithms of the ends.
-    """
-
-    least: Column
-    most: Column
-    point: Column
-    low: Column = field(init=False)
-    high: Column = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "low", np.log(self.least))
-        object.__setattr__(self, "high", np.log(self.most))
-
-    def inputs(self) -> list[LogAffine]:
-        """The inputs themselves, in order."""
-        return [self._input(i) for i in range(self.point.shape[1])]
-
-    def _input(self, i: int) -> LogAffine:
-        gradient = np.zeros_like(self.point)
-        gradient[:, i] = 1.0
-        affine = Affine(self.point[:, i].copy(), gradient)
-        return LogAffine(self, affine, affine, Interval(self.least[..., i], self.most[..., i]))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Affine:
-    """An affine function for each point: its value there, and its gradient.
-
-    Parameters
-    ----------
-    value : Column, shape (points,)
-    gradient : Column, shape (points, inputs)
-    """
-
-    value: Column
-    gradient: Column
-
-    def __add__(self, other: Affine) -> Affine:
-        return Affine(self.value + other.value, self.gradient + other.gradient)
-
-    def __sub__(self, other: Affine) -> Affine:
-        return Affine(self.value - other.value, self.gradient - other.gradient)
-
-    def times(self, factor: float | Column) -> Affine:
-        """The function multiplied, each point by its own factor."""
-        factor = np.asarray(factor, dtype=np.float64)
-        return Affine(self.value * factor, self.gradient * (factor[:, None] if factor.ndim else factor))
-
-    def plus(self, constant: float | Column) -> Affine:
-        """The function moved."""
-        return Affine(self.value + constant, self.gradient)
-
-    def range(self, box: Box) -> tuple[Column, Column]:
-        """Least and largest value over the box, a point a row."""
-        to_low, to_high = self.gradient * (box.low - box.point), self.gradient * (box.high - box.point)
-        return self.value + np.minimum(to_low, to_high).sum(axis=1), self.value + np.maximum(to_low, to_high).sum(axis=1)
-
-
-def _chosen(mask: Any, a: Affine, b: Affine) -> Affine:
-    """`a` where the mask holds, else `b`."""
-    mask = np.broadcast_to(np.asarray(mask), a.value.shape)
-    return Affine(np.where(mask, a.value, b.value), np.where(mask[:, None], a.gradient, b.gradient))
-
-
-def _chord(a: Affine, b: Affine, box: Box, of: Callable[[Column], Column]) -> Affine:
-    """An affine function above ``a + of(b - a)`` over the box, for a convex `of`: the chord of `of` over the range of ``b - a``."""
-    difference = b - a
-    low, high = difference.range(box)
-    width = np.maximum(high - low, 1e-300)
-    slope = np.where(high > low, (of(high) - of(low)) / width, 0.0)
-    return a + difference.times(slope).plus(of(low) - slope * low)
-
-
-def _relu(x: Column) -> Column:
-    return np.maximum(x, 0.0)
-
-
-def _softplus(x: Column) -> Column:
-    return np.logaddexp(0.0, x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +76,18 @@ class BoxTruth(Reader):
         return _apply(self.box, function, operands)
 
 
+def inputs_of(box: Box) -> list[LogAffine]:
+    """The inputs themselves over a box, in order."""
+    return [_input(box, i) for i in range(box.point.shape[1])]
+
+
+def _input(box: Box, i: int) -> LogAffine:
+    gradient = np.zeros_like(box.point)
+    gradient[:, i] = 1.0
+    affine = Affine(box.point[:, i].copy(), gradient)
+    return LogAffine(box, affine, affine, Interval(box.least[..., i], box.most[..., i]))
+
+
 def _moved(box: Box, function: str, operands: tuple[Any, ...]) -> Any:
     """A number plus a constant, with what was added to it before put together with it; None where no operand is a constant."""
     number, constant = operands if isinstance(operands[0], LogAffine) else operands[::-1]
@@ -196,7 +117,7 @@ def _apply(box: Box, function: str, operands: tuple[Any, ...]) -> Any:
         if bounds is not None:
             return LogAffine(box, *_within(box, bounds, result), result)
     if np.all(np.asarray(result.low) > 0):
-        return LogAffine(box, _constant(box, result.low), _constant(box, result.high), result)
+        return LogAffine(box, constant_over(box, result.low), constant_over(box, result.high), result)
     return Plain(box, result)
 
 
@@ -206,19 +127,11 @@ def _plain(operand: Any) -> Any:
     return operand.truth if isinstance(operand, BoxTruth) else operand
 
 
-LEAST = 1e-290  # stands for zero, which has no logarithm: what is added to by it changes by nothing that a float can tell
-
-
-def _constant(box: Box, value: Any) -> Affine:
-    logarithm = np.log(np.maximum(np.asarray(value, dtype=np.float64), LEAST))
-    return Affine(np.broadcast_to(logarithm, (len(box.point),)).astype(np.float64), np.zeros_like(box.point))
-
-
 def _within(box: Box, bounds: tuple[Affine, Affine], interval: Interval) -> tuple[Affine, Affine]:
     """The bounds, or the interval's ends where these are tighter at the point."""
     under, over = bounds
-    low, high = _constant(box, np.maximum(interval.low, 0.0)), _constant(box, interval.high)
-    return _chosen(low.value > under.value, low, under), _chosen(high.value < over.value, high, over)
+    low, high = constant_over(box, np.maximum(interval.low, 0.0)), constant_over(box, interval.high)
+    return chosen(low.value > under.value, low, under), chosen(high.value < over.value, high, over)
 
 
 def _affine(box: Box, operand: Any) -> tuple[Affine, Affine] | None:
@@ -226,9 +139,9 @@ def _affine(box: Box, operand: Any) -> tuple[Affine, Affine] | None:
     if isinstance(operand, LogAffine):
         return operand.under, operand.over
     if isinstance(operand, Plain) and isinstance(operand.interval, Interval) and np.all(np.asarray(operand.interval.low) >= 0):
-        return _constant(box, operand.interval.low), _constant(box, operand.interval.high)
+        return constant_over(box, operand.interval.low), constant_over(box, operand.interval.high)
     if isinstance(operand, float | int) and operand >= 0:
-        constant = _constant(box, operand)
+        constant = constant_over(box, operand)
         return constant, constant
     return None
 
@@ -267,16 +180,16 @@ def _add(box: Box, a: tuple[Affine, Affine], b: tuple[Affine, Affine]) -> tuple[
     total = np.logaddexp(below_a.value, below_b.value)
     share = np.exp(below_a.value - total)[:, None]
     tangent = Affine(total, share * below_a.gradient + (1.0 - share) * below_b.gradient)
-    return tangent, _chord(above_a, above_b, box, _softplus)
+    return tangent, chord(above_a, above_b, box, softplus)
 
 
 def _maximum(box: Box, a: tuple[Affine, Affine], b: tuple[Affine, Affine]) -> tuple[Affine, Affine]:
-    return _chosen(a[0].value >= b[0].value, a[0], b[0]), _chord(a[1], b[1], box, _relu)
+    return chosen(a[0].value >= b[0].value, a[0], b[0]), chord(a[1], b[1], box, relu)
 
 
 def _minimum(box: Box, a: tuple[Affine, Affine], b: tuple[Affine, Affine]) -> tuple[Affine, Affine]:
-    upside_down = _chord(a[0].times(-1.0), b[0].times(-1.0), box, _relu)
-    return upside_down.times(-1.0), _chosen(a[1].value <= b[1].value, a[1], b[1])
+    upside_down = chord(a[0].times(-1.0), b[0].times(-1.0), box, relu)
+    return upside_down.times(-1.0), chosen(a[1].value <= b[1].value, a[1], b[1])
 
 
 def _power(box: Box, operands: tuple[Any, ...]) -> Bounds:
@@ -297,13 +210,13 @@ def _ceil(box: Box, operands: tuple[Any, ...]) -> Bounds:
     bounds = _affine(box, operands[0])
     if bounds is None:
         return None
-    return bounds[0], _chord(bounds[1], _constant(box, 1.0), box, _softplus)
+    return bounds[0], chord(bounds[1], constant_over(box, 1.0), box, softplus)
 
 
 def _floor(box: Box, operands: tuple[Any, ...]) -> Bounds:
     """``floor(x) <= x``; from below its interval is all that is kept."""
     bounds = _affine(box, operands[0])
-    return None if bounds is None else (_constant(box, 0.0), bounds[1])
+    return None if bounds is None else (constant_over(box, 0.0), bounds[1])
 
 
 def _where(box: Box, operands: tuple[Any, ...]) -> Bounds:
@@ -313,8 +226,8 @@ def _where(box: Box, operands: tuple[Any, ...]) -> Bounds:
     if a is None or b is None or not isinstance(truth, Truth):
         return None
     low, high = _minimum(box, a, b)[0], _maximum(box, a, b)[1]
-    under = _chosen(truth.certain, a[0], _chosen(truth.possible, low, b[0]))
-    over = _chosen(truth.certain, a[1], _chosen(truth.possible, high, b[1]))
+    under = chosen(truth.certain, a[0], chosen(truth.possible, low, b[0]))
+    over = chosen(truth.certain, a[1], chosen(truth.possible, high, b[1]))
     return under, over
 
 

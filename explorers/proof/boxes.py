@@ -13,8 +13,9 @@ import numpy as np
 
 from explorers.proof.region import Region
 from explorers.space.space import Places
+from magnitudes.affine import Affine, Box
 from magnitudes.arrays import Column
-from magnitudes.log_affine import Affine, Box, LogAffine, Plain
+from magnitudes.log_affine import LogAffine, Plain, inputs_of
 from magnitudes.replay import replay
 
 PRICE_STEPS = 24
@@ -52,11 +53,12 @@ def bounds(region: Region, first: Places, last: Places) -> BoxBounds:
     wanted: dict[str, Any] = {"figure": outputs["figure:0"]}
     for i, (small, large) in enumerate(region.limits):
         wanted |= {f"low:{i}": small, f"high:{i}": large}
-    read = replay(formula, wanted, dict(zip((a.name for a in region.free), box.inputs(), strict=True)))
+    read = replay(formula, wanted, dict(zip((a.name for a in region.free), inputs_of(box), strict=True)))
     objective, floor = objective_bound(read["figure"], box, region.space.objectives[0].sign)
     limits, impossible = limit_bounds(read, len(region.limits), box)
     bound, spread = _priced(objective, limits, box)
     bound = np.maximum(bound, floor)
+    bound = np.where(np.isnan(bound), -np.inf, bound)  # infinity less infinity: nothing is known
     return BoxBounds(np.where(impossible, np.inf, bound), spread)
 
 

@@ -23,8 +23,9 @@ from explorers.proof.boxes import limit_bounds, objective_bound
 from explorers.proof.incumbent import Incumbent
 from explorers.proof.region import Region
 from explorers.space.space import Places
+from magnitudes.affine import Affine, Box
 from magnitudes.arrays import Column
-from magnitudes.log_affine import Affine, Box
+from magnitudes.log_affine import inputs_of
 from magnitudes.replay import replay
 
 SHIFT = 100.0  # added to the objective so that a relative gap of the solver is an absolute one of ours
@@ -42,14 +43,23 @@ class Cuts:
     of_objective: list[bool] = field(default_factory=list)
 
     def add(self, affine: Affine, point: Column, *, objective: bool) -> None:
-        """Take in affine functions, a point a row."""
-        for value, gradient, at in zip(affine.value, affine.gradient, point, strict=True):
+        """Take in affine functions, a point a row; those that are no numbers say nothing."""
+        finite = np.isfinite(affine.value) & np.isfinite(affine.gradient).all(axis=1)
+        for value, gradient, at in zip(affine.value[finite], affine.gradient[finite], point[finite], strict=True):
             self.gradients.append(gradient)
             self.offsets.append(float(value - gradient @ at))
             self.of_objective.append(objective)
 
     def matrix(self) -> tuple[Column, Column]:
-        """Rows over ``(x, t)`` and their bounds: ``A @ (x, t) <= b``."""
+        """Rows over ``(x, t)`` and their bounds: ``A @ (x, t) <= b``.
+
+        Raises
+        ------
+        ArithmeticError
+            If there are none.
+        """
+        if not self.gradients:
+            raise ArithmeticError("it is no number at any of its designs that was touched")
         rows = np.column_stack([np.array(self.gradients), np.where(self.of_objective, -1.0, 0.0)])
         return rows, -np.array(self.offsets)
 
@@ -79,7 +89,7 @@ class Relaxation:
         for i, (low, high) in enumerate(self.region.limits):
             wanted |= {f"low:{i}": low, f"high:{i}": high}
         box = Box(self.least, self.most, points)
-        read = replay(formula, wanted, dict(zip((a.name for a in self.axes), box.inputs(), strict=True)))
+        read = replay(formula, wanted, dict(zip((a.name for a in self.axes), inputs_of(box), strict=True)))
         objective, _ = objective_bound(read["figure"], box, self.sign)
         self.cuts.add(objective, points, objective=True)
         limits, impossible = limit_bounds(read, len(self.region.limits), box)

@@ -51,10 +51,11 @@ def solve(space: DesignSpace, progress: Progress | None = None, gap: float = GAP
     incumbent = Incumbent(space)
     incumbent.search(np.random.default_rng(0))
     bound = np.inf
-    for region in [] if space.grid_size <= DRAWN else regions(space):  # few designs were all tried
-        bound = min(bound, _region_bound(region, incumbent, gap, until))
-        if progress is not None:
-            progress(incumbent.evaluated)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # where a formula has no number, its designs are not feasible
+        for region in [] if space.grid_size <= DRAWN else regions(space):  # few designs were all tried
+            bound = min(bound, _region_bound(region, incumbent, gap, until))
+            if progress is not None:
+                progress(incumbent.evaluated)
     if incumbent.places is None:
         proven = "no design is feasible" if np.isinf(bound) else "no feasible design was found, and none is excluded"
         proven = f"{proven}: {incumbent.missing or conflict(space)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ def test_where_an_objective_is_no_number_is_said_and_the_rest_is_proved(axes: st
     proved, tried = solve(space, seconds=30.0), try_all(space)
     assert "x is no number for" in proved.note and "hbm.bandwidth" in proved.note
     assert "x is no number for" in tried.note
+    assert proved.gap is not None and proved.best is not None and tried.best is not None
+    assert tried.best["objective"] <= proved.best["objective"] <= tried.best["objective"] * (1 + proved.gap + 1e-12)
+
+
+@pytest.mark.parametrize("figure", ["tpot_s * (1 + 1e-3 * context ** -0.5)", "tpot_s + 0 * exp(1e4 * tpot_s * context)"], ids=["zero", "overflow"])
+def test_where_a_formula_is_infinite_the_proof_goes_on_without_a_warning(figure: str) -> None:
+    space = space_of(figure, MANY.replace("}}", "}, context: {grid: [0, 512, 4096]}}"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        proved = solve(space, seconds=30.0)
+    tried = try_all(space)
     assert proved.gap is not None and proved.best is not None and tried.best is not None
     assert tried.best["objective"] <= proved.best["objective"] <= tried.best["objective"] * (1 + proved.gap + 1e-12)
 

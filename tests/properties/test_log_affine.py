@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magnitudes.affine import Box
 from magnitudes.arrays import ceil, equal, floor, maximum, minimum, power, sqrt, where
-from magnitudes.log_affine import Box, LogAffine, Plain
+from magnitudes.log_affine import LogAffine, Plain, inputs_of
 from magnitudes.replay import replay
 from magnitudes.symbol import Formula
 
@@ -41,7 +42,7 @@ def test_bounds_hold_over_the_box(rule: str, edges: tuple[float, float, float, f
     generator = np.random.default_rng(seed)
     points = np.exp(generator.uniform(np.log(low), np.log(high), (3, 2)))
     box = Box(low, high, np.log(points))
-    read = RULES[rule](*box.inputs())
+    read = RULES[rule](*inputs_of(box))
     x, y = np.exp(generator.uniform(np.log(low), np.log(high), (200, 2))).clip(low, high).T
     true = RULES[rule](x, y)
     assert (true >= np.min(read.interval.low) * (1 - 1e-9)).all()
@@ -60,7 +61,7 @@ def test_bounds_hold_over_the_box(rule: str, edges: tuple[float, float, float, f
 def test_convex_formulas_are_touched(rule: str) -> None:
     low, high = np.array([1.0, 2.0]), np.array([300.0, 500.0])
     point = np.log(np.array([[17.0, 40.0]]))
-    read = RULES[rule](*Box(low, high, point).inputs())
+    read = RULES[rule](*inputs_of(Box(low, high, point)))
     assert read.under.value[0] == pytest.approx(np.log(RULES[rule](np.array([17.0]), np.array([40.0]))[0]), rel=1e-12)
 
 
