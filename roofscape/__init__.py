@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 # public name -> where it is; imported on first use, so that help is instant
 _PUBLIC = {
     "estimate": "roofscape.api", "compare": "roofscape.api", "elasticities": "roofscape.api", "question": "roofscape.api",
-    "model": "roofscape.api", "system": "roofscape.api",
+    "model": "roofscape.named", "system": "roofscape.named",
     "Prefill": "workloads.scenario", "Decode": "workloads.scenario", "Inference": "workloads.scenario",
     "MixedBatch": "workloads.scenario", "Images": "workloads.scenario", "Diffusion": "workloads.scenario", "Samples": "workloads.scenario",
     "Train": "workloads.scenario",
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from roofscape.api import compare as compare
     from roofscape.api import elasticities as elasticities
     from roofscape.api import estimate as estimate
-    from roofscape.api import model as model
     from roofscape.api import question as question
-    from roofscape.api import system as system
     from roofscape.measured import calibrate as calibrate
     from roofscape.measured import measure as measure
     from roofscape.measured import validate as validate
+    from roofscape.named import model as model
+    from roofscape.named import system as system
     from roofscape.reproductions import reproduce as reproduce
     from simulator.result import Estimate as Estimate
     from workloads.scenario import Decode as Decode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -11,135 +10,22 @@ import numpy as np
 
 from explorers import sensitivity
 from explorers.question import Question
-from hardware_specs.catalog import find_system
 from hardware_specs.fields import with_values
 from hardware_specs.schema import System
-from magnitudes.datatypes import AnyDataType, data_type, data_type_choice
 from magnitudes.errors import InputError
 from magnitudes.sparsity import sparse
+from roofscape.defaults import default_cut, default_scenario
+from roofscape.named import DataTypeName, formats, model, native_dtype, system
+from roofscape.serving import serving
 from simulator import estimate as spine
 from simulator.offload.choice import Offload
 from simulator.result import Estimate
 from simulator.spatial.mappings import Mappings, mappings
-from workloads.adapters import Adapted, Adapters
-from workloads.catalog import find_model
-from workloads.draft_heads import DraftHead, Eagle, Medusa, head_for, names_head
-from workloads.fusing import fusing
-from workloads.model import GraphModel, Model
-from workloads.scenario import SCENARIOS, Diffusion, Images, Inference, Prefill, Samples, Scenario
-from workloads.sharding import Parallelism, Precision, precision
-from workloads.speculation import Speculating
-
-DataTypeName = str | Sequence[str]
-MOST_TP = 1024  # no model has more heads to cut
-
-
-def model(name: str | Model | Any, *, dims: Mapping[str, float] | None = None, inputs: Any = None) -> Model:
-    """A model by name, from the path of a Hugging Face ``config.json`` or of an ONNX file, or from PyTorch.
-
-    Parameters
-    ----------
-    name : str, Model, torch.nn.Module or torch.export.ExportedProgram
-        A model itself is returned as it is.
-    dims : mapping of str to float, optional
-        Symbolic dimensions of an ONNX graph; those that are not said are 1, or what the scenario says (batch, prompt).
-    inputs : tuple or mapping, optional
-        Example inputs of a module, by place or by name: their shapes are those of the estimate. They may lie on the meta device.
-
-    Raises
-    ------
-    InputError
-        With the near matches, or with what is wrong in the file.
-    """
-    if isinstance(name, str):
-        return find_model(name, dims)
-    if is_from_torch(name):
-        from workloads.importers.torch_export import read_module
-
-        return read_module(name, inputs)
-    found: Model = name
-    return found
-
-
-def is_from_torch(thing: object) -> bool:
-    """Whether something is a module of PyTorch or an exported program; PyTorch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(thing, (torch.nn.Module, torch.export.ExportedProgram))
-
-
-def native_dtype(of: Model) -> str:
-    """The format that a model brings: its graph's, or bf16 where it is a configuration."""
-    return of.native if isinstance(of, GraphModel) else "bf16"
-
-
-def system(name: str | System) -> System:
-    """A system by name (``h100-sxm``, ``8xh100-sxm``, ``dgx-a100``), or from the path of a spec's YAML.
-
-    Parameters
-    ----------
-    name : str or System
-        A system itself is returned as it is.
-
-    Raises
-    ------
-    InputError
-        With the near matches, or with all mistakes of the file.
-    """
-    return find_system(name) if isinstance(name, str) else name
-
-
-def with_groups(of: str | Model, on: str | System, groups: Sequence[Sequence[str]]) -> Model:
-    """A model with fusion groups, for a machine that runs several operators as one.
-
-    Raises
-    ------
-    InputError
-        If the machine does not, or the groups are none.
-    """
-    chip = system(on).chip
-    if chip.engine.execution != "streaming":
-        raise InputError(
-            f"{chip.name} runs {chip.engine.execution}, where libraries decide what is fused: fusion groups are for streaming chips such as sn40l or u280"
-        )
-    return fusing(model(of), groups)
-
-
-def default_scenario(of: Model) -> Scenario:
-    """What a model is usually asked: images, samples, one forward pass, or a request from prompt to last token."""
-    if isinstance(of, GraphModel):
-        return of.scenario
-    if "inference" in of.phases:
-        return Inference()
-    for scenario in (Images(), Diffusion(), Samples()):
-        if scenario.phase in of.phases:
-            return scenario
-    return Prefill(prompt=512.0)
-
-
-def default_cut(of: Model, on: System) -> Parallelism:
-    """The largest tensor parallelism that the chips of a system and the model allow; replicas for the rest."""
-    chips = int(on.chips)
-    for tp in (d for d in range(min(chips, MOST_TP), 0, -1) if chips % d == 0):
-        cut = Parallelism(tp=float(tp), dp=float(chips // tp))
-        if all(rule.holds() for rule in of.cut_rules(cut)):
-            return cut
-    return Parallelism()
-
-
-def formats(dtype: DataTypeName = "bf16", activation_dtype: DataTypeName | None = None, kv_dtype: DataTypeName | None = None) -> Precision:
-    """Data types by name; a sequence of names is a column, a row a design."""
-    return precision(_type(dtype), _type(activation_dtype) if activation_dtype else None, _type(kv_dtype) if kv_dtype else None)
-
-
-def _type(name: DataTypeName) -> AnyDataType:
-    if isinstance(name, str):
-        return data_type(name)
-    if not isinstance(name, Sequence | np.ndarray) or not all(isinstance(n, str) for n in name):
-        raise InputError(f"{name!r} is no name of a data type, and no sequence of names; such as 'bf16' or ['bf16', 'fp8']")
-    if len(name) == 0:
-        raise InputError("an empty sequence of data types; give a name a design")
-    distinct = list(dict.fromkeys(name))
-    return data_type_choice(distinct, [distinct.index(n) for n in name])
+from workloads.adapters import Adapters
+from workloads.draft_heads import DraftHead
+from workloads.model import Model
+from workloads.scenario import SCENARIOS, Scenario
+from workloads.sharding import Parallelism
 
 
 def _check_columns(values: Mapping[str, Any]) -> None:
@@ -308,7 +194,7 @@ def question(
     ------
     InputError
     """
-    found, machine = _serving(model(of), on, lora, draft, fuse), system(on)
+    found, machine = serving(model(of), on, lora, draft, fuse), system(on)
     if scenario is not None and not isinstance(scenario, Scenario):
         known = ", ".join(s.__name__ for s in SCENARIOS.values())
         raise InputError(f"{scenario!r} is no scenario; give one of {known}, such as Decode(batch=32, context=2048)")
@@ -319,25 +205,6 @@ def question(
         found, machine, scenario or default_scenario(found), cut, data_types, fidelity, timing, spill, correction, coprocess, overlap,
         Offload.read(offload) if isinstance(offload, str) else offload, sparsity, activation_dtype, kv_dtype,
     )  # fmt: skip
-
-
-def draft_of(of: Model, draft: str | Model | DraftHead) -> Model | DraftHead:
-    """What proposes tokens for a model: another model, or a head on it (``medusa:heads=4,tree=63``, ``eagle``, ``eagle3``).
-
-    Raises
-    ------
-    InputError
-    """
-    if isinstance(draft, Medusa | Eagle):
-        return draft
-    return head_for(of, draft) if isinstance(draft, str) and names_head(draft) else model(draft)
-
-
-def _serving(of: Model, on: str | System, lora: Adapters | None, draft: str | Model | DraftHead | None, fuse: Sequence[Sequence[str]]) -> Model:
-    """A model with what serves beside it: adapters, then a draft, then fusion groups."""
-    of = Adapted(of, lora) if lora is not None else of
-    of = Speculating(of, draft_of(of, draft)) if draft is not None else of
-    return with_groups(of, on, fuse) if fuse else of
 
 
 def compare(of: str | Model | Any, on: Sequence[str | System], scenario: Scenario | None = None, **options: Any) -> dict[str, Estimate]:

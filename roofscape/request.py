@@ -15,7 +15,9 @@ from hardware_specs.schema import System
 from magnitudes.errors import InputError
 from magnitudes.names import NameMiss, nearest
 from magnitudes.units import parse
-from roofscape import api
+from roofscape import api, named
+from roofscape.defaults import default_scenario
+from roofscape.serving import draft_of, with_groups
 from simulator.result import Estimate
 from workloads.adapters import Adapted, Adapters
 from workloads.model import GraphModel, Model
@@ -86,19 +88,19 @@ def requests(options: argparse.Namespace, on: str) -> Request:
     InputError
     """
     dims = _dims(options)
-    model, system = api.model(options.model, dims=dims), api.system(on)
+    model, system = named.model(options.model, dims=dims), named.system(on)
     _bind(options, model)
     if options.lora:
         model = Adapted(model, Adapters(**options.lora))
     if options.draft:
         model = _with_draft(options, model)
     if options.fuse:
-        model = api.with_groups(model, system, options.fuse)
+        model = with_groups(model, system, options.fuse)
     phase = _phase(options, model)
     _check_belonging(options, phase)
     axes: dict[str, list[Any]] = {f: getattr(options, f) for f in FIELDS[phase] if getattr(options, f, None)}
     axes |= {d: getattr(options, d) for d in ("tp", "pp", "ep", "dp") if getattr(options, d)}
-    axes["dtype"] = options.dtype or [api.native_dtype(model)]
+    axes["dtype"] = options.dtype or [named.native_dtype(model)]
     if options.sparsity:
         axes["sparsity"] = options.sparsity
     axes |= {f"set:{path}": _values(system, path, texts) for path, texts in _settings(options).items()}
@@ -146,7 +148,7 @@ def _with_draft(options: argparse.Namespace, model: Model) -> Model:
     """The model beside the draft that is named."""
     if not options.acceptance:
         raise InputError(f"--draft {options.draft} needs --acceptance, the chance that a proposed token is accepted, such as --acceptance 0.7")
-    draft = api.draft_of(model, options.draft)
+    draft = draft_of(model, options.draft)
     options.speculate = options.speculate or [getattr(draft, "most", None) or 4.0]
     return Speculating(model, draft)
 
@@ -159,7 +161,7 @@ def _phase(options: argparse.Namespace, model: Model) -> str:
         return "train"
     if options.chunk:
         return "mixed"
-    usual = api.default_scenario(model).phase
+    usual = default_scenario(model).phase
     return "decode" if usual == "inference" and options.context and not options.prompt and not options.output else usual
 
 

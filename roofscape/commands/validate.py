@@ -9,7 +9,7 @@ from pathlib import Path
 
 from magnitudes.errors import InputError
 from magnitudes.files import check_writable, write_whole
-from roofscape import api
+from roofscape import named
 from roofscape.report.progress import progress_bar
 from roofscape.request import requests
 from simulator.result import Estimate
@@ -86,7 +86,7 @@ def _estimate(options: argparse.Namespace) -> Estimate:
     if options.model is None or options.on is None:
         raise InputError(f"{options.path} is a trace: say what ran, with --model and --on (and --phase, --batch, --prompt or --context, --tp, --dtype)")
     options.timing = options.timing or "kernel"
-    if options.phase is None and "decode" in api.model(options.model).phases:
+    if options.phase is None and "decode" in named.model(options.model).phases:
         options.phase = "prefill" if options.prompt else "decode"
     estimated = requests(options, options.on).estimate()
     if len(estimated) > 1 or len(estimated.passes) > 1:

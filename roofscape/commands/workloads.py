@@ -8,7 +8,7 @@ from typing import Any
 
 from magnitudes.arrays import Real
 from magnitudes.units import show
-from roofscape.api import default_scenario
+from roofscape.defaults import default_scenario
 from workloads.catalog import entry, find_model
 from workloads.sharding import Parallelism, Precision
 from workloads.shipped import model_names

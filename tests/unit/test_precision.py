@@ -9,7 +9,8 @@ import roofscape as rs
 from magnitudes.arrays import as_float
 from magnitudes.datatypes import data_type, data_type_choice
 from magnitudes.errors import InputError
-from roofscape.api import default_cut, formats, system
+from roofscape.defaults import default_cut
+from roofscape.named import formats, system
 from workloads.catalog import find_model
 from workloads.model import DivisionRule, ModelError
 from workloads.sharding import Parallelism, precision

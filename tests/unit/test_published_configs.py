@@ -34,7 +34,7 @@ def test_weights_are_as_published(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_weights_that_a_chip_holds_are_all_of_them(name: str) -> None:
-    from roofscape.api import default_scenario
+    from roofscape.defaults import default_scenario
 
     published = model(name)
     load = published.workload(default_scenario(published).passes()[0], Parallelism(), Precision())
