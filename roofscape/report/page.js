@@ -90,10 +90,12 @@ function unpack(text, Type) {
 function opened(grid) {
   // The grid with its columns unpacked, and the stride of each axis (the last runs fastest).
   const columns = Object.fromEntries(Object.entries(grid.outputs).map(([name, text]) => [name, unpack(text, Float64Array)]));
-  const shares = Object.fromEntries(Object.entries(grid.shares).map(([name, text]) => [name, unpack(text, Uint16Array)]));
+  const shares = Object.fromEntries(Object.entries(grid.shares).map(([name, text]) => [name, unpack(text, Uint8Array)]));
+  const ends = Object.fromEntries(Object.entries(grid.ends).map(([name, pair]) => [name, pair.map((text) => unpack(text, Uint16Array))]));
   const sizes = grid.axes.map((axis) => axis.texts.length);
   const strides = sizes.map((_, i) => sizes.slice(i + 1).reduce((a, b) => a * b, 1));
-  return { ...grid, columns, shares, feasible: unpack(grid.feasible, Uint8Array), bound: unpack(grid.bound, Uint8Array), strides };
+  const [feasible, extrapolated] = [grid.feasible, grid.extrapolated].map((text) => unpack(text, Uint8Array));
+  return { ...grid, columns, shares, ends, feasible, extrapolated, bound: unpack(grid.bound, Uint8Array), strides };
 }
 
 function start(panel) {
@@ -121,6 +123,12 @@ function start(panel) {
       const change = value / base - 1;
       field.parentElement.querySelector(".change").textContent = Math.abs(change) < 5e-4 ? "as estimated" : `${change > 0 ? "+" : "−"}${Math.abs(change * 100).toFixed(1)} %`;
     });
+    panel.querySelectorAll("[data-ends]").forEach((field) => {
+      const value = grid.columns[field.dataset.ends][index];
+      const [below, above] = grid.ends[field.dataset.ends].map((ratio) => ratio[index] / 65535);
+      const [low, high] = [value * below, value / above].map((end) => show(end, field.dataset.unit));
+      field.textContent = `90 %: ${low} to ${high}${grid.extrapolated[index] ? " (extrapolated)" : ""}`;
+    });
     const name = grid.resources[grid.bound[index]];
     panel.querySelector("[data-bound]").textContent = name;
     const fit = panel.querySelector("[data-feasible]");
@@ -132,7 +140,7 @@ function start(panel) {
 
   function stack(index) {
     const bar = panel.querySelector(".stack");
-    const parts = grid.resources.map((name) => [name, grid.shares[name][index] / 65535]).filter(([, share]) => share > 0.002);
+    const parts = grid.resources.map((name) => [name, grid.shares[name][index] / 255]).filter(([, share]) => share > 0.002);
     bar.replaceChildren(...parts.sort((a, b) => b[1] - a[1]).map(([name, share]) => {
       const span = document.createElement("span");
       span.style.cssText = `flex: 0 1 ${share * 100}%; background: ${colours[name]}`;

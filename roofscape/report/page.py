@@ -232,7 +232,8 @@ def _slider(place: int, label: str, values: int, at: int, shown: str) -> str:
 def _looked_up(made: Grid, phase: str) -> str:
     """The cards that the sliders change."""
     change, units = text("small", "", class_="change"), UNITS | {"throughput_token_per_s": f" {throughput_unit(phase)}"}
-    cards = [text("span", OUTPUTS[n], class_="name") + text("strong", "", data_output=n, data_unit=units[n]) + change for n in made.outputs]
+    span = {n: text("span", "", class_="interval", data_ends=n, data_unit=UNITS.get(n, "")) if n in made.ends else "" for n in made.outputs}
+    cards = [text("span", OUTPUTS[n], class_="name") + text("strong", "", data_output=n, data_unit=units[n]) + span[n] + change for n in made.outputs]
     cards.append(text("span", "bound", class_="name") + text("strong", "", data_bound=""))
     cards.append(text("span", "feasible", class_="name") + text("strong", "", data_feasible=""))
     return element("div", "".join(element("div", c, class_="card") for c in cards), class_="cards")

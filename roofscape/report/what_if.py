@@ -66,6 +66,10 @@ class Grid:
     bound : list of str
     shares : mapping of str to array, shape (designs,)
         Share of the time that each resource bounds.
+    ends : mapping of str to (array, array), each of shape (designs,)
+        Low and high end of the 90 % interval of an output, where one is known.
+    extrapolated : array of bool, shape (designs,)
+        Whether a part that matters is like nothing measured.
     """
 
     axes: tuple[Axis, ...]
@@ -73,6 +77,8 @@ class Grid:
     feasible: NDArray[np.bool_]
     bound: list[str]
     shares: Mapping[str, NDArray[np.float64]]
+    ends: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    extrapolated: NDArray[np.bool_]
 
 
 def axes_of(question: Question, points: int) -> tuple[Axis, ...]:
@@ -104,27 +110,40 @@ def grid(question: Question, axes: Sequence[Axis]) -> Grid:
     questions = [replace(question, data_types=(name,)) for a in formats for name in a.values] or [question]
     parts = [_evaluated(q.estimate(columns), len(meshed[0].ravel())) for q in questions]
     resources = dict.fromkeys(name for p in parts for name in p.shares)
-    shares = {name: np.concatenate([p.shares.get(name, np.zeros(len(p.feasible))) for p in parts]) for name in resources}
-    outputs = {name: np.concatenate([p.outputs[name] for p in parts]) for name in parts[0].outputs}
-    return Grid(tuple(axes), outputs, np.concatenate([p.feasible for p in parts]), [b for p in parts for b in p.bound], shares)
+    joined = np.concatenate
+    shares = {name: joined([p.shares.get(name, np.zeros(len(p.feasible))) for p in parts]) for name in resources}
+    outputs = {name: joined([p.outputs[name] for p in parts]) for name in parts[0].outputs}
+    ends = {name: (joined([p.ends[name][0] for p in parts]), joined([p.ends[name][1] for p in parts])) for name in parts[0].ends}
+    bound = [b for p in parts for b in p.bound]
+    return Grid(tuple(axes), outputs, joined([p.feasible for p in parts]), bound, shares, ends, joined([p.extrapolated for p in parts]))
 
 
 def payload(of: Grid) -> dict[str, Any]:
-    """A grid as what a page embeds: doubles are kept bit by bit."""
+    """A grid as what a page embeds: doubles are kept bit by bit; intervals and shares, which nobody reads to more than three digits, as ratios.
+
+    Of an interval that is ``low / value`` and ``value / high``, in 65,535ths; of a share 255ths.
+    """
     names = list(of.shares)
     places = np.array([names.index(b) for b in of.bound], dtype=np.uint8)
     return {
         "axes": [{"path": a.path, "label": a.label, "texts": a.texts, "at": a.at} for a in of.axes],
         "outputs": {name: _packed(values.astype("<f8")) for name, values in of.outputs.items()},
+        "ends": {name: [_ratio(low / of.outputs[name], "<u2"), _ratio(of.outputs[name] / high, "<u2")] for name, (low, high) in of.ends.items()},
         "feasible": _packed(of.feasible.astype(np.uint8)),
+        "extrapolated": _packed(of.extrapolated.astype(np.uint8)),
         "resources": names,
         "bound": _packed(places),
-        "shares": {name: _packed(np.round(share * 65535).astype("<u2")) for name, share in of.shares.items()},
+        "shares": {name: _ratio(share, "u1") for name, share in of.shares.items()},
     }  # fmt: skip
 
 
 def _packed(values: NDArray[Any]) -> str:
     return b64encode(values.tobytes()).decode("ascii")
+
+
+def _ratio(values: NDArray[np.float64], kind: str) -> str:
+    """Numbers from zero to one as parts of the largest whole number of a kind."""
+    return _packed(np.round(np.nan_to_num(values) * np.iinfo(kind).max).astype(kind))
 
 
 def _evaluated(result: Estimate, rows: int) -> Grid:
@@ -133,6 +152,9 @@ def _evaluated(result: Estimate, rows: int) -> Grid:
     def column(value: Any) -> NDArray[np.float64]:
         return np.broadcast_to(np.asarray(value, dtype=np.float64), rows)
 
+    def truth(value: Any) -> NDArray[np.bool_]:
+        return np.broadcast_to(np.asarray(value, dtype=np.bool_), rows)
+
     time_s = column(result.time_s)
     named = {"ttft_s": result.ttft_s, "tpot_s": result.tpot_s, "time_s": result.time_s}
     if len(result.passes) == 1 and (result.ttft_s is not None or result.tpot_s is not None):
@@ -140,8 +162,13 @@ def _evaluated(result: Estimate, rows: int) -> Grid:
     outputs = {name: column(value) for name, value in named.items() if value is not None}
     outputs |= {"throughput_token_per_s": column(result.throughput_token_per_s), "memory_byte": column(result.memory.total_byte)}
     bound = [result.bound] * rows if isinstance(result.bound, str) else result.bound
-    feasible = np.broadcast_to(np.asarray(result.feasible, dtype=np.bool_), rows)
-    return Grid((), outputs, feasible, bound, {n: column(share) / time_s for n, share in result.shares.items()})
+    shares = {n: column(share) / time_s for n, share in result.shares.items()}
+    spans = {name: result.interval90(name) for name in outputs if name in named}
+    ends = {name: (column(s.low_s), column(s.high_s)) for name, s in spans.items() if s is not None}
+    if result.rate90 is not None:
+        ends["throughput_token_per_s"] = column(result.rate90[0]), column(result.rate90[1])
+    whole = result.interval90()
+    return Grid((), outputs, truth(result.feasible), bound, shares, ends, truth(whole is not None and whole.extrapolated))
 
 
 def _format_axis(question: Question) -> Axis | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import roofscape as rs
+from magnitudes.units import parse
 
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
@@ -70,6 +71,13 @@ def test_sliders_show_what_the_estimator_returns(view: Any, decode_page: Path, m
     assert math.isclose(shown(page, ".what-if", "tpot_s"), asked.tpot_s, rel_tol=1e-12)
     assert math.isclose(shown(page, ".what-if", "throughput_token_per_s"), asked.throughput_token_per_s, rel_tol=1e-12)
     assert math.isclose(shown(page, ".what-if", "memory_byte"), asked.memory.total_byte, rel_tol=1e-12)
+    told = page.evaluate("document.querySelector('.what-if [data-ends=tpot_s]').textContent")
+    span = asked.interval90("tpot_s")
+    assert span is not None
+    numbers = re.fullmatch(r"90 %: (\S+ \S+) to (\S+ \S+?)( \(extrapolated\))?", told)
+    assert numbers is not None, told
+    assert [parse(n, "tpot_s") for n in numbers.groups()[:2]] == pytest.approx([span.low_s, span.high_s], rel=5e-3)  # three digits are shown
+    assert bool(numbers[3]) == span.extrapolated
     assert page.evaluate("document.querySelector('.what-if [data-bound]').textContent") == asked.bound
     assert page.evaluate("document.querySelector('.what-if [data-feasible]').textContent") == ("yes" if asked.feasible else "no")
     assert page.complaints() == []

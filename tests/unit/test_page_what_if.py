@@ -31,6 +31,16 @@ def asked_alone(question: Question, axes: tuple[Axis, ...], places: tuple[int, .
     return replace(question, data_types=(values.pop(FORMAT),)).estimate(values)
 
 
+def assert_same_intervals(of: Grid, row: int, alone: rs.Estimate) -> None:
+    spans = {n: alone.interval90(n) for n in ("ttft_s", "tpot_s", "time_s") if n in of.outputs}
+    expected = {n: (s.low_s, s.high_s) for n, s in spans.items() if s is not None} | {"throughput_token_per_s": alone.rate90}
+    assert of.ends.keys() == expected.keys()
+    for name, ends in expected.items():
+        assert [of.ends[name][i][row] for i in (0, 1)] == pytest.approx(ends, rel=1e-12), name
+    whole = alone.interval90()
+    assert whole is not None and of.extrapolated[row] == whole.extrapolated
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_design_itself_is_on_the_grid(name: str) -> None:
     question = QUESTIONS[name]()
@@ -54,6 +64,7 @@ def test_points_are_what_the_estimator_returns_alone(name: str) -> None:
         assert math.isclose(made.outputs["throughput_token_per_s"][row], alone.throughput_token_per_s, rel_tol=1e-12)
         assert math.isclose(made.outputs["memory_byte"][row], alone.memory.total_byte, rel_tol=1e-12)
         assert made.feasible[row] == alone.feasible
+        assert_same_intervals(made, row, alone)
         assert math.isclose(sum(s[row] for s in made.shares.values()), 1.0, rel_tol=1e-9)
 
 
@@ -81,6 +92,9 @@ def test_doubles_are_embedded_bit_by_bit() -> None:
     data = payload(made)
     unpacked = np.frombuffer(base64.b64decode(data["outputs"]["tpot_s"]), dtype="<f8")
     assert np.array_equal(unpacked, made.outputs["tpot_s"])
+    below, above = (np.frombuffer(base64.b64decode(text), dtype="<u2") / 65535 for text in data["ends"]["tpot_s"])
+    assert unpacked * below == pytest.approx(made.ends["tpot_s"][0], rel=1e-4)
+    assert unpacked / above == pytest.approx(made.ends["tpot_s"][1], rel=1e-4)
     assert [data["resources"][i] for i in base64.b64decode(data["bound"])] == made.bound
 
 
