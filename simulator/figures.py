@@ -44,31 +44,7 @@ class PassEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Time, bound and fit of a model on a system; of one design, or a row a design.
-
-    Parameters
-    ----------
-    model, system, chip : str
-        Names of what was asked.
-    chips : Real
-        Chips that take part.
-    scenario : Scenario
-    cut : Parallelism
-    fidelity : str
-        The law that was used: it may be less than what was asked, and then `notes` says so.
-    timing : str
-        How kernels are started.
-    passes : tuple of PassEstimate
-        A pass of each kind that the scenario has.
-    memory : MemoryUse
-        What one chip holds.
-    legal : bool or mask
-        Whether the degrees of parallelism divide the model and the chips exist.
-    notes : tuple of str
-        What a reader should know of the law.
-    confidence : Confidence, optional
-        What intervals are made of.
-    """
+    """Time, bound and fit of a model on a system; of one design, or a row a design; `Estimate` says what each part is."""
 
     model: str
     system: str

@@ -20,7 +20,28 @@ if TYPE_CHECKING:
 class Estimate(Figures):
     """Time, bound, fit, energy and area of a model on a system; of one design, or a row a design.
 
-    Its parameters are those of `simulator.figures.Figures`.
+    Parameters
+    ----------
+    model, system, chip : str
+        Names of what was asked.
+    chips : Real
+        Chips that take part.
+    scenario : Scenario
+    cut : Parallelism
+    fidelity : str
+        The law that was used: it may be less than what was asked, and then `notes` says so.
+    timing : str
+        How kernels are started.
+    passes : tuple of PassEstimate
+        A pass of each kind that the scenario has.
+    memory : MemoryUse
+        What one chip holds.
+    legal : bool or mask
+        Whether the degrees of parallelism divide the model and the chips exist.
+    notes : tuple of str
+        What a reader should know of the law.
+    confidence : Confidence, optional
+        What intervals are made of.
     """
 
     @property

@@ -77,7 +77,21 @@ class Scores:
 class DesignSpace(Statement):
     """A statement whose designs can be counted, drawn and scored.
 
-    Its parameters are those of `Statement`.
+    Parameters
+    ----------
+    name, about : str
+    axes : tuple of Axis
+    objectives : tuple of Objective
+    evaluator : Evaluator
+    constraints : tuple of Constraint
+    tied : mapping of str to Expression
+        Fields that follow from axes, by path.
+    derived : mapping of str to Expression
+        Figures that formulas (and tables) use by name.
+    report : tuple of str
+        Figures of the evaluator that tables show beside derived ones and objectives.
+    reference : mapping of str to float
+        Objective -> the figure beyond which a design is worth nothing: where hypervolume is measured from.
     """
 
     @classmethod

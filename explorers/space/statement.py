@@ -70,24 +70,7 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True)
 class Statement:
-    """Axes, formulas over them, constraints and objectives, and the evaluator behind.
-
-    Parameters
-    ----------
-    name, about : str
-    axes : tuple of Axis
-    objectives : tuple of Objective
-    evaluator : Evaluator
-    constraints : tuple of Constraint
-    tied : mapping of str to Expression
-        Fields that follow from axes, by path.
-    derived : mapping of str to Expression
-        Figures that formulas (and tables) use by name.
-    report : tuple of str
-        Figures of the evaluator that tables show beside derived ones and objectives.
-    reference : mapping of str to float
-        Objective -> the figure beyond which a design is worth nothing: where hypervolume is measured from.
-    """
+    """Axes, formulas over them, constraints and objectives, and the evaluator behind; `DesignSpace` says what each is."""
 
     name: str
     about: str
