@@ -28,10 +28,10 @@ function fitted(figure, width) {
   // Smaller letters on a phone, and the names of sloping roofs turned to the slope that they have at this width.
   const layout = structuredClone(figure.layout);
   layout.autosize = true;
-  if (width < 560) layout.font = { ...layout.font, size: 11 };
+  if (width < NARROW) layout.font = { ...layout.font, size: 11 };
   const span = (axis) => axis.range[1] - axis.range[0];
   for (const note of layout.annotations || []) {
-    if (width < 560) note.font = { ...note.font, size: 10 };
+    if (width < NARROW) note.font = { ...note.font, size: 10 };
     if (note.name !== "along") continue;
     const across = (width - 95) / span(layout.xaxis);
     const up = (layout.height - layout.margin.t - layout.margin.b) / span(layout.yaxis);
@@ -43,11 +43,51 @@ function fitted(figure, width) {
   return layout;
 }
 
+const NARROW = 560;
+const named = (trace) => trace.mode === "markers+text";
+const PLACES = ["bottom center", "bottom right", "bottom left", "middle right", "middle left", "top center", "top right", "top left"];
+const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+
+function boxed(place, x, y, radius, [width, height]) {
+  // Where a name would stand beside its mark.
+  const [up, side] = place.split(" ");
+  const left = side === "center" ? x - width / 2 : side === "right" ? x + radius : x - radius - width;
+  const top = up === "middle" ? y - height / 2 : up === "bottom" ? y + radius : y - radius - height;
+  return { left, top, right: left + width, bottom: top + height };
+}
+
+function place(div, figure) {
+  // On a narrow page a name stands where it touches neither an edge nor another name, the heaviest operator's first, or nowhere: the table has them all.
+  const { xaxis, yaxis, _size: area, font } = div._fullLayout;
+  const frame = div.getBoundingClientRect();
+  const [edge, base] = [frame.left + area.l, frame.top + area.t];
+  const taken = [...div.querySelectorAll(".annotation-text")].map((words) => words.getBoundingClientRect());
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${font.size}px ${font.family}`;
+  const marks = figure.data.flatMap((trace, t) => (named(trace) ? trace.text.map((words, i) => ({ t, i, words, size: trace.marker.size[i] })) : []));
+  const [texts, places] = ["text", "textposition"].map((key) => figure.data.map((trace) => (named(trace) ? [...trace[key]] : null)));
+  for (const { t, i, words, size } of marks.filter((mark) => mark.words).sort((a, b) => b.size - a.size)) {
+    const lines = words.split(", ");
+    const room = [Math.max(...lines.map((line) => pen.measureText(line).width)) + 4, lines.length * font.size * 1.35];
+    const [x, y] = [edge + xaxis.d2p(figure.data[t].x[i]), base + yaxis.d2p(figure.data[t].y[i])];
+    const free = PLACES.find((where) => {
+      const box = boxed(where, x, y, size / 2, room);
+      return box.left >= edge && box.right <= edge + area.w && box.top >= base && box.bottom <= base + area.h && taken.every((other) => apart(box, other));
+    });
+    if (free) taken.push(boxed(free, x, y, size / 2, room));
+    texts[t][i] = free ? lines.join("<br>") : "";
+    places[t][i] = free || places[t][i];
+  }
+  const which = figure.data.map((_, t) => t).filter((t) => texts[t]);
+  return Plotly.restyle(div, { text: which.map((t) => texts[t]), textposition: which.map((t) => places[t]) }, which);
+}
+
 function draw(div) {
   const figure = figures[div.dataset.figure];
   const layout = themed(fitted(figure, div.clientWidth));
   drawn.add(div);
-  return Plotly.react(div, figure.data, layout, { responsive: true, displayModeBar: false });
+  const done = Plotly.react(div, figure.data, layout, { responsive: true, displayModeBar: false });
+  return div.clientWidth < NARROW && figure.data.some(named) ? done.then(() => place(div, figure)) : done;
 }
 
 const visible = (div) => !div.closest("[hidden]") && (!div.closest("details") || div.closest("details").open);

@@ -189,3 +189,9 @@ def compare_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three machines side by side, one of which the model does not fit, over prompt and output."""
     arguments = ("compare", "llama-3-8b", "--on", "8xh100-sxm,tpu-v5e,l40s", "--batch", "16")
     return _written(tmp_path_factory.mktemp("pages"), "compare", *arguments)
+
+
+@pytest.fixture(scope="session")
+def experts_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mixture of experts, whose operators have long names."""
+    return _written(tmp_path_factory.mktemp("pages"), "experts", "estimate", "mixtral-8x7b", "--on", "2xh100-sxm")

@@ -50,6 +50,19 @@ def test_every_operator_is_on_the_roofline(view: Any, decode_page: Path) -> None
     assert rows == page.evaluate(section.format("Roofline") + ".querySelectorAll('.scatter .points path').length")
 
 
+def test_names_on_a_phone_touch_neither_an_edge_nor_each_other(view: Any, experts_page: Path) -> None:
+    page = view(experts_page, 390)
+    box = "((e) => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
+    figure = "[...document.querySelectorAll('.figure')].find((f) => f.querySelector('.annotation-text'))"
+    page.wait_for(f"{figure}.querySelectorAll('.textpoint text').length > 0")
+    names, roofs = (page.evaluate(f"[...{figure}.querySelectorAll('{which}')].map({box})") for which in (".textpoint text", ".annotation-text"))
+    assert len(names) >= 3  # experts' products of both phases
+    for i, (left, top, right, bottom) in enumerate(names):
+        assert left >= 0 and right <= 390
+        for other in (*names[i + 1 :], *roofs):
+            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top, (names[i], other)
+
+
 @pytest.mark.parametrize("moves", [{}, {"batch": 0, "context": -1}, {"format": 1}, {"hbm.bandwidth:factor": -1, "sm.matrix:factor": 0, "batch": -1}])
 def test_sliders_show_what_the_estimator_returns(view: Any, decode_page: Path, moves: dict[str, int]) -> None:
     page = view(decode_page)
