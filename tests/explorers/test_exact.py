@@ -90,11 +90,11 @@ def test_a_large_space_is_proved_within_seconds() -> None:
     space = read_space(LARGE, "large")
     assert len(space.axes) >= 20
     assert space.size >= 1e18
-    start = time.perf_counter()
+    start = time.process_time()
     study = solve(space)
     assert study.gap is not None
     assert study.gap <= 1e-3
-    assert time.perf_counter() - start < 60.0  # the issue asks for 120 on a quiet machine; about one second there
+    assert time.process_time() - start < 60.0  # of one core: the issue asks for 120 on two; about one second
 
 
 def test_an_infeasible_space_is_proved_empty() -> None:

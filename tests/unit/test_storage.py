@@ -169,20 +169,20 @@ def test_a_drive_whose_engine_holds_the_cache_takes_no_weights() -> None:
 
 
 def test_columns_are_fast() -> None:
-    """200,000 designs a second on two cores: half of it is asked of the one core that runs this."""
+    """200,000 designs a second on two cores: half of it in a second of one core, whatever else runs beside."""
     rows, best = 100_000, 1e9
     batch, rate = np.linspace(1.0, 512.0, rows), np.geomspace(1e9, 1e11, rows)
     layer = Layer(1e-3 * batch, weight_byte=6e8, load_byte=2e6 * batch, store_byte=1e4 * batch)
     system = find_system("a6000-csd")
     law = cost_law(machine_of(system, system.chip.engines[-1]), "tile", "graph")
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         law.cost(head(kv_len=np.linspace(16.0, 1e5, rows), batch=batch), 1.0, Reuse(1e9, 1e9, 0.0))
         step_s(40.0, layer, rate, rate)
         offloaded_step(1e7 * batch, 4096.0, 70e12, rate, 2.0 * rate)
         largest_offloaded(rate, 16.0, rate, SHAPE)
         efficiency(batch, rate, 70e12)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     print(f"{rows / best:,.0f} designs/s through all five laws")
     assert rows / best > 100_000
 
