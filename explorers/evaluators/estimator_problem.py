@@ -71,9 +71,11 @@ class EstimatorProblem:
         """
         names = {a.path: _value_of(a, v) for a, v in zip(self.structural, self.first, strict=True)}
         question = self.ask(names, self.data_types)
-        for axis in self.numeric:
-            if not axis.labels:
+        for axis in (a for a in self.numeric if not a.labels):
+            try:
                 question.check(axis.path, axis.column)
+            except InputError as error:
+                raise SpaceError(f"axes.{axis.name}: {error}") from None
 
     def _check_axes(self) -> None:
         """Refuse values that nothing is known of, before the first design that has one is met."""
