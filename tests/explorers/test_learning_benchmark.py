@@ -46,7 +46,12 @@ def test_a_space_counts_where_drawing_left_something(rl: ModuleType) -> None:
     page = rl.page([found], "python benchmarks/rl.py", 100, 8)
     assert "| h100-like-decode | ppo | 1 | 1 to 1 | 8 of 8 | 14 |" in page
     assert "| h100-like-decode | sac | 1.535 |" in page
-    assert "- `sac` beats random on 1 of 1 spaces that count." in page
+    assert (
+        "- `sac` beats random on 1 of 1 spaces that count, all of them together by Holm's correction. It is better or sooner than untrained walks on 0 of 1."
+        in page
+    )
+    assert rl.hold_together([0.01, 0.04, 0.02])  # 0.03, 0.04 and 0.04
+    assert not rl.hold_together([0.02, 0.03, 0.04])  # the least of three has to be below a third of the level
     easy = rl.Compared(space, truth, {"random": first, "ppo": first})
     assert not easy.counts
     assert "Random reached the optimum by then on h100-like-decode" in rl.page([easy], "x", 100, 8)
