@@ -190,9 +190,6 @@ class CmaEs(OptunaSearch):
 
         return optuna.samplers.CmaEsSampler(popsize=self.population, with_margin=self.margin, warn_independent_sampling=False, seed=self.seed)
 
-    def batch(self) -> int:
-        return self.population
-
 
 @dataclass
 class Gp(OptunaSearch):

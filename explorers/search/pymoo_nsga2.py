@@ -31,22 +31,27 @@ class PymooNsga2:
     generator: np.random.Generator = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        from pymoo.algorithms.moo.nsga2 import NSGA2
         from pymoo.core.problem import Problem
-        from pymoo.operators.crossover.sbx import SBX
-        from pymoo.operators.mutation.pm import PM
-        from pymoo.operators.repair.rounding import RoundingRepair
-        from pymoo.operators.sampling.rnd import IntegerRandomSampling
 
         self.generator = np.random.default_rng(self.seed)
         last = np.array(self.space.sizes) - 1
         limits = len(self.space.constraints) + 1  # what the constraints say, and whether it can be built at all
         problem = Problem(n_var=len(last), n_obj=len(self.space.objectives), n_ieq_constr=limits, xl=np.zeros(len(last)), xu=last, vtype=int)
-        self.algorithm = NSGA2(
+        self.algorithm = self.fresh()
+        self.algorithm.setup(problem, termination=("n_gen", 1 << 30), seed=self.seed, verbose=False)
+
+    def fresh(self) -> Any:
+        """The library's algorithm, with the settings of this explorer."""
+        from pymoo.algorithms.moo.nsga2 import NSGA2
+        from pymoo.operators.crossover.sbx import SBX
+        from pymoo.operators.mutation.pm import PM
+        from pymoo.operators.repair.rounding import RoundingRepair
+        from pymoo.operators.sampling.rnd import IntegerRandomSampling
+
+        return NSGA2(
             pop_size=self.population, sampling=IntegerRandomSampling(), crossover=SBX(prob=self.crossover, eta=self.eta, vtype=float, repair=RoundingRepair()),
             mutation=PM(eta=self.eta, vtype=float, repair=RoundingRepair()), eliminate_duplicates=True,
         )  # fmt: skip
-        self.algorithm.setup(problem, termination=("n_gen", 1 << 30), seed=self.seed, verbose=False)
 
     def ask(self, count: int) -> Places:
         if self.settled:
@@ -62,8 +67,7 @@ class PymooNsga2:
         if self.waiting is None or len(places) < len(self.waiting):  # the budget ended within the generation
             return
         known: Mask = np.asarray(np.isfinite(scores.objectives).all(axis=1))
-        built = np.full(len(places), 1.0)
-        built[known & (scores.feasible | np.any(scores.violations > 0.0, axis=1))] = 0.0
+        built = np.where(known & scores.built, 0.0, 1.0)
         self.waiting.set("F", np.where(known[:, None], scores.objectives, 1e30))
         self.waiting.set("G", np.column_stack([scores.missed, built]))
         for individual in self.waiting:
