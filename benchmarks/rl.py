@@ -34,7 +34,7 @@ from explorers.space.catalog import find_space
 from explorers.space.shipped import space_names
 from explorers.space.space import DesignSpace
 from explorers.tabulated import tabulated
-from magnitudes.arrays import Column
+from magnitudes.arrays import Column, Mask
 
 UNTRAINED, STILL = "ppo-untrained", (("rate", 1e-12),)
 SAME = 1e-9  # relative: figures that differ by less are one
@@ -71,9 +71,10 @@ class Compared:
         """What can be won, as `figures` has it."""
         return -self.truth.hypervolume if len(self.space.objectives) > 1 else self.truth.best
 
-    def reached(self, name: str) -> Column:
+    def reached(self, name: str) -> Mask:
         """Which runs found all that can be won."""
-        return self.figures(name) <= self.optimum + SAME * abs(self.optimum)
+        found: Mask = self.figures(name) <= self.optimum + SAME * abs(self.optimum)
+        return found
 
     @property
     def counts(self) -> bool:
