@@ -56,10 +56,10 @@ Coefficients are left out, choices are not, so that the figures of devices left 
   Marlin's published gains on an A10), and what kernels between products leave of the power limit (after whole models of a T4): none is a blind test.
 - That a host's jitter rounds the corner where a kernel outlasts its call, and that two operators of a P100 were timed in another run.
 - That a first token's framework and device err independently, and that what is timed as one has the band of its kind: after coverage here was seen.
-- That a vendor's four-bit products alone keep the first guess of their rate, which no table shows, and those of eight bits the rate of scaled blocks; that matrix
-  units of half a rate draw half as much, and that cards for games run above the clock that they print: with the published figures in sight.
-- Which of PyTorch's two softmax kernels a source timed, and that calls of one operand, powers and clamps have host paths of their own; that exponentials of fused
-  attention add to its products as a root of squares, and that attention draws its chip's power: found in residuals of devices that are scored here.
+- That a vendor's four-bit products alone keep the first guess of their rate, which no table shows, and those of eight bits the rate of scaled blocks; that
+  matrix units of half a rate draw half as much, and that cards for games run above the clock that they print: with the published figures in sight.
+- Which of PyTorch's two softmax kernels a source timed, and that calls of one operand, powers and clamps have host paths of their own; that exponentials of
+  fused attention add to its products as a root of squares, and that attention draws its chip's power: found in residuals of devices that are scored here.
 - That a served decode step is felt through its framework's jitter, as eager calls are: after its ranks were seen.
 - The arrays of FuseMax are a reproduction of published closed forms, not a prediction: their ranks and intervals are not judged.
 """
