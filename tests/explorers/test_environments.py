@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import roofscape as rs
@@ -321,3 +322,26 @@ def test_a_sweep_becomes_games(tmp_path: Path) -> None:
     (tmp_path / "none.parquet").write_text("nothing")
     with pytest.raises(InputError, match="cannot read"):
         read_trajectories(tmp_path / "none.parquet")
+
+
+def test_a_log_teaches_what_games_bring_and_a_policy_that_beats_its_teacher(tmp_path: Path) -> None:
+    """From the file alone: a critic of games that it did not see, and a policy cloned from the best tenth of a log of random designs."""
+    space = find_space("h100-like-decode")
+    write_trajectories(trajectories(explore(space, "random", budget=600, seed=0), "build"), tmp_path / "games.parquet")
+    steps = pd.read_parquet(tmp_path / "games.parquet")
+    brought = steps.groupby("episode")["reward"].sum().to_numpy()
+    taken = np.stack(steps.loc[~steps["is_last"], "action"].to_list()).reshape(len(brought), -1)  # type: ignore[arg-type]
+    shown = np.concatenate([(column[:, None] == np.unique(column)).astype(float) for column in taken.T], axis=1)
+    learned, held = slice(0, 450), slice(450, None)
+    mean = brought[learned].mean()
+    weights = np.linalg.solve(shown[learned].T @ shown[learned] + np.eye(shown.shape[1]), shown[learned].T @ (brought[learned] - mean))
+    missed = shown[held] @ weights + mean - brought[held]
+    assert 1.0 - (missed**2).sum() / ((brought[held] - brought[held].mean()) ** 2).sum() > 0.5
+
+    best = taken[np.argsort(-brought)[:60]]
+    generator = np.random.default_rng(1)
+    cloned = np.stack([generator.choice(column, 400) for column in best.T], axis=1)  # each axis as the best games set it
+    game = make_game(space, "build", count=400)
+    for action in cloned.T:
+        game.step(action)
+    assert np.median(game.worth) > np.quantile(brought, 0.7)
