@@ -23,6 +23,7 @@ from roofscape.arguments import (
     designs,
     workers,
 )
+from roofscape.parsing import Parser
 
 COMMANDS = {
     "estimate": "time, bound and fit of a model on a machine",
@@ -43,7 +44,7 @@ COMMANDS = {
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = argparse.ArgumentParser(prog="roofscape", description="How fast would this model run on that machine, and what limits it?")
+    top = Parser(prog="roofscape", description="How fast would this model run on that machine, and what limits it?")
     top.add_argument("--version", action="version", version=f"roofscape {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     by_name = {name: commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".") for name, text in COMMANDS.items()}

@@ -39,7 +39,8 @@ def check(ran: Any, *says: str) -> None:
         ("estimate none.json --on h100-sxm", ["none.json", "No such file"]),
         ("specs h1000", ["unknown machine", "h100-sxm"]), ("workloads llama", ["unknown model", "llama-3-8b"]),
         ("compare llama-3-8b --on h100-sxm,,mi300x", ["empty place"]), ("compare llama-3-8b --on ,", ["empty place"]),
-        ("estimat llama-3-8b", ["invalid choice"]), ("", ["COMMAND"]), (f"{ASK} --bacth 3", ["--bacth"]),
+        ("estimat llama-3-8b", ["invalid choice", "did you mean estimate"]),
+        ("", ["COMMAND"]), (f"{ASK} --bacth 3", ["--bacth", "did you mean --batch", "usage: roofscape estimate"]),
     ],
 )  # fmt: skip
 def test_names(run: Run, line: str, says: list[str]) -> None:
@@ -53,7 +54,7 @@ def test_names(run: Run, line: str, says: list[str]) -> None:
         ("--batch 1kk", ["list of numbers"]), ("--batch 0x10", ["list of numbers"]), ("--batch 1e400", ["batch is inf"]), ("--batch nan", ["batch is nan"]),
         ("--batch 0", ["batch is 0", "from 1"]), ("--batch=-5", ["batch is -5"]), ("--batch 0.5", ["batch is 0.5"]), ("--batch 1e300", ["batch is 1e+300"]),
         ("--batch 1,-2", ["batch is -2"]), ("--batch 1,nan", ["batch is nan"]), ("--context=-5", ["context is -5", "from 0"]), ("--prompt 0", ["prompt is 0"]),
-        ("--output 0", ["output is 0"]), ("--chunk 0", ["chunk is 0"]), ("--phase decod", ["invalid choice: 'decod'"]),
+        ("--output 0", ["output is 0"]), ("--chunk 0", ["chunk is 0"]), ("--phase decod", ["invalid choice: 'decod'", "did you mean decode"]),
         ("--phase images", ["has no phase 'images'", "prefill, decode"]), ("--phase decode --prompt 100", ["--prompt has no meaning in phase decode"]),
         ("--phase decode --chunk 4", ["--chunk has no meaning", "--phase mixed"]), ("--context 4096 --prompt 3", ["--context has no meaning"]),
     ],
