@@ -149,15 +149,38 @@ def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mappi
         If there is no such explorer or hyperparameter, or it keeps no study.
     """
     cls = explorer_class(name)
-    known = hyperparameters(cls)
-    for key in settings or {}:
-        if key not in known:
-            raise NameMiss(f"setting of {name}", key, nearest(key, known), f"(known: {', '.join(known) or 'none'})")
+    check_settings(name, settings or {}, hyperparameters(cls))
     if kept and "kept" not in {f.name for f in fields(cls) if f.init}:
         raise InputError(f"{name} keeps no study; those of Optuna's samplers do (tpe, nsga2, nsga3, cmaes, gp), and `roofscape sweep` keeps every design")
     place = {"kept": kept} if kept else {}
     with extras_named():  # some explorers import their library only when they begin
-        return cls(space, seed=seed, budget=budget, **place, **(settings or {}))  # type: ignore[no-any-return]
+        try:
+            return cls(space, seed=seed, budget=budget, **place, **(settings or {}))  # type: ignore[no-any-return]
+        except (ValueError, TypeError) as error:
+            if settings and not isinstance(error, InputError):  # a library refuses what it is given
+                raise InputError(f"{name} cannot be set so ({', '.join(f'{k}={v}' for k, v in settings.items())}): {error}") from error
+            raise
+
+
+def check_settings(name: str, settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse settings that an explorer does not have, and values that are not of their default's kind.
+
+    Raises
+    ------
+    InputError
+    """
+    for key, value in settings.items():
+        if key not in known:
+            raise NameMiss(f"setting of {name}", key, nearest(key, known), f"(known: {', '.join(known) or 'none'})")
+        default = known[key]
+        if isinstance(default, bool):
+            if not isinstance(value, bool):
+                raise InputError(f"{key} of {name} is true or false, not {value!r}")
+        elif isinstance(default, int):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{key} of {name} is a whole number, 1 or more (such as {default}), not {value!r}")
+        elif isinstance(default, float) and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0.0):
+            raise InputError(f"{key} of {name} is a number, 0 or more (such as {default:g}), not {value!r}")
 
 
 def hyperparameters(cls: type) -> dict[str, Any]:

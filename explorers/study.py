@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from explorers.base import EXPLORERS, SOLVERS, build, explorer_names, loaded
+from explorers.base import EXPLORERS, SOLVERS, build, check_settings, explorer_names, loaded
 from explorers.diagnosis import conflict, missing_figures
 from explorers.kept_study import kept_whole
 from explorers.pareto import Front, hypervolume
@@ -259,7 +260,10 @@ def explore(
     if with_ in SOLVERS:
         if kept:
             raise InputError(f"{with_} keeps no study: it ends with a proof; --study is for Optuna's samplers")
-        return loaded(SOLVERS[with_])(space, progress=progress, **(settings or {}))  # type: ignore[no-any-return]
+        solve = loaded(SOLVERS[with_])
+        taken = {n: p.default for n, p in signature(solve).parameters.items() if n not in ("space", "progress")}
+        check_settings(with_, settings or {}, taken)
+        return solve(space, progress=progress, **(settings or {}))  # type: ignore[no-any-return]
     if with_ not in EXPLORERS:
         raise NameMiss("explorer", with_, nearest(with_, explorer_names()), f"(known: {', '.join(explorer_names())})")
     if budget < 1:

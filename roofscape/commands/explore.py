@@ -104,6 +104,8 @@ def _hyperparameters(name: str) -> dict[str, Any]:
 def _number(values: list[str]) -> Any:
     """A hyperparameter from the command line: a number where it reads as one, else a name."""
     text = ",".join(values)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
     for kind in (int, float):
         try:
             return kind(text)

@@ -169,3 +169,20 @@ def test_a_space_of_one_design_is_tried_whole() -> None:
     for name in (*SOLVERS, *(n for n in EXPLORERS if n not in ABSENT)):
         study = explore(space, name)
         assert study.evaluations == 1 and study.gap == 0.0 and study.best is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("exact", {"nope": 3}, "unknown setting of exact 'nope' .known: gap, seconds"),
+        ("exact", {"seconds": "long"}, "seconds of exact is a number, 0 or more"),
+        ("tpe", {"startup": "abc"}, "startup of tpe is a whole number"),
+        ("tpe", {"multivariate": "maybe"}, "multivariate of tpe is true or false"),
+        ("genetic", {"population": 0}, "population of genetic is a whole number, 1 or more"),
+        ("annealing", {"reach": -0.5}, "reach of annealing is a number, 0 or more"),
+        ("nsga2", {"population": 1}, "nsga2 cannot be set so .population=1."),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(name: str, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        explore(find_space("h100-like-decode"), name, budget=10, settings=settings)
