@@ -177,8 +177,9 @@ def check_settings(name: str, settings: Mapping[str, Any], known: Mapping[str, A
             if not isinstance(value, bool):
                 raise InputError(f"{key} of {name} is true or false, not {value!r}")
         elif isinstance(default, int):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{key} of {name} is a whole number, 1 or more (such as {default}), not {value!r}")
+            least = min(1, default)  # some mean something by zero
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"{key} of {name} is a whole number, {least} or more (such as {default}), not {value!r}")
         elif isinstance(default, float) and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0.0):
             raise InputError(f"{key} of {name} is a number, 0 or more (such as {default:g}), not {value!r}")
 

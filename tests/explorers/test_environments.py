@@ -236,6 +236,18 @@ def test_a_vector_begins_anew_in_the_step_in_which_it_ends() -> None:
 
 
 @missing("stable_baselines3")
+def test_as_many_designs_stand_beside_each_other_as_the_budget_allows() -> None:
+    from explorers.search.reinforcement import Ppo
+
+    space = find_space("pim-placement")
+    assert [Ppo(space, budget=b).count for b in (2, 40, 1000, 4096, 8192, 20_000)] == [1, 10, 16, 16, 32, 64]
+    assert Ppo(space, budget=20_000, beside=16).count == 16
+    assert explore(space, "ppo", budget=32, settings={"beside": 0}).evaluations == 32  # zero: as the budget is
+    with pytest.raises(InputError, match="beside of ppo is a whole number, 0 or more"):
+        explore(space, "ppo", budget=32, settings={"beside": -3})
+
+
+@missing("stable_baselines3")
 def test_stable_baselines_takes_the_vector() -> None:
     environments = make_vec_env("h100-like-decode", "walk", 4, steps=3)
     environments.reset()
