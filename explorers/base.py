@@ -149,7 +149,7 @@ def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mappi
         If there is no such explorer or hyperparameter, or it keeps no study.
     """
     cls = explorer_class(name)
-    check_settings(name, settings or {}, hyperparameters(cls))
+    check_settings(name, settings or {}, hyperparameters(cls), getattr(cls, "may_be_zero", ()))
     if kept and "kept" not in {f.name for f in fields(cls) if f.init}:
         raise InputError(f"{name} keeps no study; those of Optuna's samplers do (tpe, nsga2, nsga3, cmaes, gp), and `roofscape sweep` keeps every design")
     place = {"kept": kept} if kept else {}
@@ -162,7 +162,7 @@ def build(name: str, space: DesignSpace, seed: int, budget: int, settings: Mappi
             raise
 
 
-def check_settings(name: str, settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def check_settings(name: str, settings: Mapping[str, Any], known: Mapping[str, Any], may_be_zero: Iterable[str] = ()) -> None:
     """Refuse settings that an explorer does not have, and values that are not of their default's kind.
 
     Raises
@@ -177,7 +177,7 @@ def check_settings(name: str, settings: Mapping[str, Any], known: Mapping[str, A
             if not isinstance(value, bool):
                 raise InputError(f"{key} of {name} is true or false, not {value!r}")
         elif isinstance(default, int):
-            least = min(1, default)  # some mean something by zero
+            least = 0 if key in may_be_zero else min(1, default)  # some mean something by zero
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InputError(f"{key} of {name} is a whole number, {least} or more (such as {default}), not {value!r}")
         elif isinstance(default, float) and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0.0):

@@ -96,6 +96,7 @@ class Ippo(TeamSearch):
         "entropy": (0.0, 0.003, 0.01), "rounds": (1, 4, 8),
     }  # fmt: skip
     central: ClassVar[bool] = False
+    may_be_zero: ClassVar[tuple[str, ...]] = ("passes",)  # teams that play and learn nothing
 
     entropy: float = 0.003
     games: int = 1  # between two updates, of each team beside the others

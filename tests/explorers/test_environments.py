@@ -243,6 +243,7 @@ def test_as_many_designs_stand_beside_each_other_as_the_budget_allows() -> None:
     assert [Ppo(space, budget=b).count for b in (2, 40, 1000, 4096, 8192, 20_000)] == [1, 10, 16, 16, 32, 64]
     assert Ppo(space, budget=20_000, beside=16).count == 16
     assert explore(space, "ppo", budget=32, settings={"beside": 0}).evaluations == 32  # zero: as the budget is
+    assert explore(space, "ippo", budget=32, settings={"passes": 0}).evaluations == 32  # a team that learns nothing
     with pytest.raises(InputError, match="beside of ppo is a whole number, 0 or more"):
         explore(space, "ppo", budget=32, settings={"beside": -3})
 
