@@ -23,6 +23,8 @@ class Reuse:
         How long the chip has been busy around the kernel: the power limit bites only after a while.
     spare : Real
         What kernels between leave of the power limit, as seconds at the limit for a second of this one.
+    switching : float
+        Share of the bits of data paths that switch, against random data: none where all operands are zero.
     """
 
     weight_byte: Real
@@ -30,6 +32,7 @@ class Reuse:
     activation_byte: Real
     busy_s: Real = 0.0
     spare: Real = 0.0
+    switching: float = 1.0
 
     def distance_byte(self, operand: Operand) -> Real:
         """Reuse distance of one operand."""

@@ -117,7 +117,8 @@ def _rows(item: Item, context: Context) -> Rows:
     start_s = timing.start_s if context.fidelity == "roofline" else 0.0
     group = (item.file, *(str(key[k]) for k in ("source", "device", "op", "dtype", "kernel")))
     return Rows(
-        kind_on(operator, element, machine.engine.execution), item.family, machine.chip.generation, element.name, _learned(operator, element, machine), group,
+        kind_on(operator, element, machine.engine.execution, timing.context),
+        item.family, machine.chip.generation, element.name, _learned(operator, element, machine), group,
         np.log(prediction.time_s + start_s) - item.log_s, prediction.time_s / timing.start_s, prediction.flop, prediction.byte, known,
     )  # fmt: skip
 

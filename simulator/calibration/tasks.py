@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 # device in a fit has shown is not known from the device that is left out.
 MATRIX = {
     "issue.matrix": 0.85, "wave.classic": 0.5, "wave.persistent": 0.5, "tile_switch": 0.7, "feed.staged": 0.8, "feed.classic": 0.8, "feed.persistent": 1.6,
-    "fill_clk.classic": 1000.0, "fill_clk.persistent": 500.0, "dram_sustained": 0.85, "inflight": 0.2, "overlap_loss": 0.3, "epilogue.classic": 0.3,
+    "fill_clk.classic": 1000.0, "fill_clk.persistent": 500.0, "inflight": 0.2, "store": 0.3,
+    "ramp.classic": 3.0, "ramp.persistent": 3.0, "overlap_loss": 0.3, "epilogue.classic": 0.3,
     "epilogue.persistent": 0.1, "split_clk.classic": 4000.0, "split_clk.persistent": 4000.0, "split_traffic": 0.5, "naive_raster_miss": 0.5,
     "pj_per_flop.register": 0.5, "pj_per_flop.async": 0.5, "pj_per_byte": 40.0, "joule_per_m2_clock": 3e-4, "throttle_s": 0.0005, "quantise.fp8_s": 2.5e-06,
     "quantise.row_s": 5e-07, "quantise.fill_s": 2.5e-06, "quantise.block_s": 2.5e-06, "quantise.fp4_s": 2.5e-06, "rate.fp8": 0.75, "rate.fp8_block": 0.75,
@@ -18,7 +19,7 @@ MATRIX = {
 MATRIX_FP32 = {
     "fp32.pick_s": 5e-6,
     "simt_halfside": 6.0, "wave.simt": 0.5, "translation_slow": 1.5, "pj_per_flop.simt": 4.0, "pj_per_flop.matrix32": 4.0, "fp32.issue.matrix": 0.85,
-    "fp32.tile_switch": 0.7, "fp32.feed.classic": 0.8, "fp32.fill_clk.classic": 1000.0, "fp32.dram_sustained": 0.8, "fp32.overlap_loss": 0.3,
+    "fp32.tile_switch": 0.7, "fp32.feed.classic": 0.8, "fp32.fill_clk.classic": 1000.0, "fp32.overlap_loss": 0.3,
     "fp32.epilogue.classic": 0.3, "fp32.split_clk.classic": 4000.0, "fp32.throttle_s": 0.0005,
 }  # fmt: skip
 ON_MATRIX_UNITS, IN_FP32 = ("gemm_16bit", "gemm_16bit_eager", "gemm_narrow", "bmm_16bit"), ("gemm_fp32", "linear_fp32", "bmm_fp32")

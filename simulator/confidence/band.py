@@ -67,7 +67,7 @@ def band(operator: Operator, time_s: Real, machine: Machine, timing: Timing, fid
 
 def _of_format(operator: Operator, element: DataType, time_s: Real, machine: Machine, timing: Timing, fidelity: str) -> Band:
     execution = machine.engine.execution
-    kind = kind_on(operator, element, execution)
+    kind = kind_on(operator, element, execution, timing.context)
     bands: Mapping[str, Any] = table("intervals")[fidelity]
     known = kind in bands
     row: Mapping[str, Any] = bands[kind if known else "any"]

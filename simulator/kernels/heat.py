@@ -1,6 +1,6 @@
 """What a power limit adds to fused attention, by the constants of matrix products.
 
-A busy chip draws for its area at every clock, besides the energy of each operation (`simulator.kernels.matrix`); where that is more than
+A busy chip draws for its area at every clock, besides the energy of each operation (`simulator.kernels.matrix_power`); where that is more than
 the limit allows, the clock falls, as far as the voltage can fall with it. Exponentials and their sums are not counted apart: they are the area's.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from magnitudes.arrays import Real, maximum, sqrt
 from magnitudes.datatypes import by_format
 from simulator.calibration import table
-from simulator.kernels.matrix import CALM_HZ, area_m2
 from simulator.kernels.matrix_library import density, energy_scale, is_persistent
+from simulator.kernels.matrix_power import CALM_HZ, area_m2
 from simulator.kernels.matrix_width import rated_hz, whole_flop_per_clock
 from simulator.machine import Machine
 from simulator.reuse import Reuse

@@ -48,15 +48,17 @@ class Scheduling:
     fill_clk : float
         Clocks to fill the load pipeline of the first tile.
     epilogue : float
-        Share of the output's write that does not overlap.
+        Share of the output's stores that the next tile does not hide.
+    store : float
+        Share of the cache's bandwidth at which all tiles together store their output.
     split_clk, split_min_k : float
         Clocks of the hand-over between splits of the contraction, and the shortest split.
     dram_sustained : float
         Share of the memory's bandwidth that a full chip sustains.
     overlap_loss : float
-        Share of the shorter of arithmetic and memory that is not hidden.
-    once_share : float
-        Of loads of what a product touches once, which are part of the stream from memory and do not compete with it.
+        Share of arithmetic or memory that is not hidden where both last as long.
+    ramp : float
+        Memory latencies until all of its bandwidth is drawn, and after it is.
     tile_switch : float
         Memory latencies between two waves of 128x128 tiles.
     throttle_s : float
@@ -69,6 +71,8 @@ class Scheduling:
     pick_s : float
         Time in which the library picks a kernel for an eager call, before it launches it: linear layers with a bias ask cuBLASLt's heuristic
         each time (PyTorch, ``gemm_and_bias``), batched products do not.
+    staged : bool
+        Whether loads pass registers, so that one step of the contraction alone is on its way.
     """
 
     tiles: Tiles
@@ -77,16 +81,18 @@ class Scheduling:
     port: float
     fill_clk: float
     epilogue: float
+    store: float
     split_clk: float
     split_min_k: float
     dram_sustained: float
     overlap_loss: float
-    once_share: float
+    ramp: float
     tile_switch: float
     throttle_s: float
     half_side: float = 0.0
     second_share: float = 1.0
     pick_s: float = 0.0
+    staged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +171,8 @@ def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) ->
         wave, half_side = c["wave"]["simt"], c["simt_halfside"]
     menu = tuple((float(m), float(n)) for m, n in tiles)
     feed = c["feed"][staged or mode]
-    of_mode = {k: c[k][mode] for k in ("port", "fill_clk", "epilogue", "split_clk", "split_min_k")}
-    of_family = {k: c[k] for k in ("dram_sustained", "overlap_loss", "once_share", "tile_switch", "throttle_s")}
+    of_mode = {k: c[k][mode] for k in ("port", "fill_clk", "epilogue", "split_clk", "split_min_k", "ramp")}
+    of_family = {k: c[k] for k in ("store", "dram_sustained", "overlap_loss", "tile_switch", "throttle_s")}
     return Scheduling(
         menu,
         wave,
@@ -176,6 +182,7 @@ def scheduling(generation: str, on_matrix_units: bool, wide: bool, kind: str) ->
         half_side=half_side,
         second_share=c["second_share"].get(generation, 1.0) if on_matrix_units else 1.0,
         pick_s=c["pick_s"] if kind == "linear" else 0.0,
+        staged=bool(staged),
     )
 
 

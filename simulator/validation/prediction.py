@@ -25,12 +25,12 @@ from simulator.reuse import Reuse
 from simulator.validation.builders import stored
 from simulator.validation.checks import FLAGS, rows_of
 from simulator.validation.operations import OPERATIONS
-from simulator.validation.replay import inside, replay, replay_of
+from simulator.validation.replay import inside, replay, replay_of, replayed
 from simulator.validation.served import FIRST, STEP, usual_framework_s, with_framework
 from simulator.validation.sources import source_of
 from simulator.validation.structures import STRUCTURES
 from simulator.validation.tidy import Table
-from workloads.operator import Attention, Calls, Collective, Contraction, Operator
+from workloads.operator import Attention, Calls, Collective, Operator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,8 +155,7 @@ class Batch:
             return inside(self.calls, machine, 1.0 if self.copies is None else self.copies)
         if self.copies is not None:
             return replay(operator, self.copies, whole=True)
-        habits = source_of(self.key["source"])
-        return replay(operator, habits.weight_copies, inputs=habits.inputs and isinstance(operator, Contraction))
+        return replayed(operator, source_of(self.key["source"]))
 
     def _served(self, alone: Prediction, context: Context) -> Prediction:
         """What the device does alone, behind a serving framework."""

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from magnitudes.arrays import Real, total
+from magnitudes.datatypes import DataType
 from simulator.machine import Machine
 from simulator.reuse import Reuse
-from workloads.operator import Contraction, Operand, Operator, Residency
+from simulator.validation.sources import Source
+from workloads.operator import Contraction, GroupedContraction, Operand, Operator, Residency
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,15 @@ class Replay(Reuse):
         return self.activation_byte if operand.residency is Residency.ACTIVATION else self.call_byte
 
 
-def replay(operator: Operator, copies: Real = 1.0, *, whole: bool = False, inputs: bool = False) -> Replay:
+def replay(operator: Operator, copies: Real = 1.0, *, whole: bool = False, inputs: bool = False, switching: float = 1.0) -> Replay:
     """The surroundings of an operator that is called over and over, alone on the chip.
 
     Parameters
     ----------
     copies : Real
         Copies of the weights, or of all buffers (`whole`), or of all that is read (`inputs`), that are taken in turn.
+    switching : float
+        Share of the bits of data paths that switch.
     """
     if whole:
         round_byte = copies * operator.byte
@@ -44,8 +48,17 @@ def replay(operator: Operator, copies: Real = 1.0, *, whole: bool = False, input
     call_byte, weight_byte = operator.byte, operator.byte_of(Residency.WEIGHT)
     if inputs:
         round_byte = call_byte + (copies - 1.0) * (weight_byte + operator.byte_of(Residency.ACTIVATION))
-        return Replay(weight_byte=round_byte, state_byte=call_byte, activation_byte=round_byte, busy_s=0.0, call_byte=call_byte)
-    return Replay(weight_byte=call_byte + (copies - 1.0) * weight_byte, state_byte=call_byte, activation_byte=call_byte, busy_s=0.0, call_byte=call_byte)
+        return Replay(weight_byte=round_byte, state_byte=call_byte, activation_byte=round_byte, call_byte=call_byte, switching=switching)
+    later_byte = call_byte + (copies - 1.0) * weight_byte
+    return Replay(weight_byte=later_byte, state_byte=call_byte, activation_byte=call_byte, call_byte=call_byte, switching=switching)
+
+
+def replayed(operator: Operator, habits: Source) -> Replay:
+    """The surroundings of an operator in a benchmark with these habits."""
+    if not isinstance(operator, Contraction):
+        return replay(operator, habits.weight_copies if isinstance(operator, GroupedContraction) else 1.0)
+    still = habits.zeros and isinstance(operator.a, DataType) and operator.a.bits == 16.0
+    return replay(operator, habits.weight_copies, inputs=habits.inputs, switching=0.0 if still else 1.0)
 
 
 def replay_of(calls: Sequence[tuple[Operator, Real]], copies: Real = 1.0) -> Replay:
