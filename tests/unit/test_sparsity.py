@@ -39,7 +39,7 @@ def test_more_zeros_are_never_more_bytes_and_decode_faster() -> None:
 
 def test_many_rows_gain_nothing_from_zeros_anywhere() -> None:
     dense, zeros = (as_float(rs.estimate("llama-3-8b", "h100-sxm", rs.Prefill(batch=8), sparsity=s).time_s) for s in (None, 0.8))
-    assert zeros > dense  # spread out again for each row of tiles
+    assert zeros > 0.995 * dense  # spread out again for each row of tiles; bytes that are not moved leave a little of the power limit
 
 
 def test_two_of_four_halve_the_products_on_units_made_for_it() -> None:
