@@ -7,7 +7,7 @@ their properties are rows of ``calibration/attention.json``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from hardware_specs.schema import KernelEngine
 from magnitudes.arrays import Real, ceil, equal, floor, maximum, minimum, sqrt, where
@@ -30,6 +30,13 @@ REACH_UNITS = 128.0  # multiprocessors for which `reach_share` is given
 REGISTERS_STAGED = 0.25  # of its registers, what a multiprocessor may hold loads in: more than shared memory on CDNA
 RESULT_BYTE = 2.0  # of an element that a fused kernel writes: 8-bit operands, 16-bit results
 NO_LATENCY_S = 1e-12  # a spec that gives no latency leaves the loads in flight unlimited
+
+WIDEST_HEAD = 256.0  # of FlashAttention and flashinfer
+# FlashMLA (deepseek-ai/FlashMLA, README, H800 SXM5, CUDA 12.8): 660 of 989 TFLOP/s where arithmetic binds, 3,000 of 3,350 GB/s where memory does; pages of
+# 64 tokens. At 660 TFLOP/s each of 132 multiprocessors at 1.755 GHz draws 12 elements a clock, where an element meets 64 rows twice (576 + 512 of them for
+# 576). What a call and a block cost beside is not published: the generation's own decode kernel's.
+LATENT_KERNEL = "flashmla"
+LATENT = {"hopper": (660.0 / 989.0, 3000.0 / 3350.0, 12.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,18 @@ def decode_library(name: str, generation: str) -> DecodeLibrary:
     return DecodeLibrary(**row, compiled=name == "triton", own_chip=name == "trtllm_mha", vector_groups=name == "flashinfer")
 
 
+def _decoder(operator: Attention, machine: Machine, name: str) -> DecodeLibrary:
+    """The row that serves an operator: heads wider than the usual kernels have are latent attention's, with a kernel of its own on Hopper."""
+    generation = machine.chip.generation
+    usual = library_name(generation)
+    own = decode_library(usual if name == LATENT_KERNEL else name, generation)
+    wide = isinstance(operator.head_dim, float) and operator.head_dim > WIDEST_HEAD
+    if not wide or generation not in LATENT or name not in (usual, LATENT_KERNEL):
+        return own
+    matrix_eff, dram_eff, element_rate = LATENT[generation]
+    return replace(own, matrix_eff=matrix_eff, dram_eff=dram_eff, element_rate=element_rate, key_block=64.0)
+
+
 def attention_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, library: str | None = None) -> tuple[Real, dict[str, Real]]:
     """Time of fused attention, and what each resource alone needs [s]."""
     name = library_name(machine.chip.generation, library)
@@ -190,7 +209,7 @@ def _fixed_s(library: PrefillLibrary | DecodeLibrary, operator: Attention, machi
 
 def _decode_parts(operator: Attention, machine: Machine, timing: Timing, reuse: Reuse, name: str) -> tuple[Real, dict[str, Real]]:
     """One query a sequence: keys and values stream once, split over idle multiprocessors (flash-decoding)."""
-    c, engine = decode_library(name, machine.chip.generation), _engine(machine)
+    c, engine = _decoder(operator, machine, name), _engine(machine)
     units, clock_hz = engine.multiprocessors, engine.clock_hz
     group = _rows_a_key(operator)
     work = operator.batch * operator.kv_heads
