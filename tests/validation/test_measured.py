@@ -9,6 +9,7 @@ import pytest
 from simulator.validation.run import Options, Validation, validate
 
 # Mean over groups of MAPE that a class may have: what the laws reach today with a margin of a tenth, which a change must not use up.
+# Set anew with the law of products: `served_ttft` (0.185) and `bmm_16bit` (0.206, two rows) were raised, the other changed ones lowered.
 BUDGETS = {
     "attention": 0.155, "bmm_fp32": 0.15, "collective": 0.15, "convolution_16bit": 0.198, "convolution_fp32": 0.202, "elementwise": 0.056,
     "gemm_16bit": 0.119, "gemm_16bit_eager": 0.196, "gemm_fp32": 0.206, "gemm_narrow": 0.163, "linear_fp32": 0.126, "model_inference": 0.071,
