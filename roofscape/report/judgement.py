@@ -50,7 +50,8 @@ Coefficients are left out, choices are not, so that the figures of devices left 
 - The form of served models: that a decode step lasts as long as the framework or the device, whichever is slower; that its device time is not
   corrected while a first token's is. Both were compared on rows that are scored here.
 - That a product's output is stored through the cache, how what runs side by side hides, tiles and waits of persistent and older kernels, and that memory under
-  products has a plateau of 0.92 (four values were tried, this one for its published decode); that DeepBench's 16-bit operands are zeros (its sources say so): found by left-out errors.
+  products has a plateau of 0.92 (four values were tried, this one for its published decode);
+  that DeepBench's 16-bit operands are zeros (its sources say so): found by left-out errors.
 - That buffers of a benchmark's products rotate, weights and activations alike; that power is drawn by area; that loads of what is touched once
   compete less with memory: found in residuals of an L40S, and held against an H100, an A100 and a B200 left out. How much less is between
   served steps and published decode steps.
